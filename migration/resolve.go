@@ -1,0 +1,236 @@
+package migration
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// ResolveOptions says how files become scripts. The zero value is Flyway's defaults.
+type ResolveOptions struct {
+	Naming               Naming
+	Placeholders         Placeholders // replaced in repeatables for their checksum, and in .conf files; script text stays as written
+	Encoding             string       // of every script whose own .conf names none; "" means UTF-8
+	DetectEncoding       bool         // guess it for each script instead
+	ValidateNaming       bool         // misnamed files are an error
+	SkipDefaultCallbacks bool         // leave callback files alone
+	CallbackFiles        bool         // callbacks come from callbackFiles only (the setting callbackLocations is used)
+}
+
+// Resolved is what the files of all locations amount to.
+type Resolved struct {
+	Scripts   []Script   // versioned, undo and baseline by version, then repeatables by description
+	Callbacks []Callback // by event, then by description, the empty one first
+	Warnings  []Warning
+	Java      []string // paths of migrations written in Java or Kotlin, which are only named
+	Ignored   int      // files with a migration's suffix whose name is not a migration's
+}
+
+// Warning is something a person should know about that stops nothing.
+type Warning struct {
+	Path string // may be ""
+	Line int    // from 1; 0 when no line is meant
+	Text string
+	Hint string // what to do; may be ""
+}
+
+func (w Warning) String() string {
+	text := w.Text
+	if w.Path != "" {
+		text = w.Path + ": " + text
+	}
+	if w.Hint != "" {
+		text += " (" + w.Hint + ")"
+	}
+	return text
+}
+
+// Resolve reads names, decodes texts and computes checksums. The error is an *Error, or several joined; the code is
+// DUPLICATE_VERSIONED_MIGRATION and its kin when two files claim one place.
+func Resolve(files, callbackFiles []File, opt ResolveOptions) (Resolved, error) {
+	r := &resolver{opt: opt, naming: opt.Naming.compile(), configs: map[string]File{}, callbacks: map[string]File{}}
+	for _, set := range [][]File{files, callbackFiles} {
+		for _, f := range set {
+			if strings.HasSuffix(f.Path, ".conf") {
+				if _, taken := r.configs[f.Path]; !taken {
+					r.configs[f.Path] = f
+				}
+			}
+		}
+	}
+	for _, f := range files {
+		r.file(f, !opt.CallbackFiles)
+	}
+	if opt.CallbackFiles {
+		for _, f := range callbackFiles {
+			if name, err := r.naming.parse(baseName(f.Path)); err == nil && name.Event != "" {
+				r.callback(f, name)
+			}
+		}
+	}
+	if opt.ValidateNaming && len(r.invalid) > 0 {
+		return Resolved{}, &Error{Code: CodeError, Message: "Invalid SQL filenames found:\r\n" + strings.Join(r.invalid, "\r\n"),
+			Hint: "rename them, or turn validateMigrationNaming off"}
+	}
+	if len(r.errs) == 1 {
+		return Resolved{}, r.errs[0]
+	}
+	if len(r.errs) > 1 {
+		return Resolved{}, errors.Join(r.errs...)
+	}
+	scripts, err := Order(r.out.Scripts)
+	if err != nil {
+		return Resolved{}, err
+	}
+	r.out.Scripts = scripts
+	sortCallbacks(r.out.Callbacks)
+	return r.out, nil
+}
+
+type resolver struct {
+	opt       ResolveOptions
+	naming    *nameParser
+	configs   map[string]File
+	callbacks map[string]File // by file name without suffix
+	invalid   []string
+	errs      []error
+	out       Resolved
+}
+
+func (r *resolver) file(f File, callbacksToo bool) {
+	base := baseName(f.Path)
+	name, bad := r.naming.parse(base)
+	switch {
+	case bad != nil && bad.OtherSuffix:
+		r.otherSuffix(f, base)
+	case bad != nil:
+		r.misnamed(f, bad)
+	case name.Event != "":
+		if callbacksToo {
+			r.callback(f, name)
+		}
+	case name.Kind == Repeatable && name.Description == "" && !strings.Contains(base, r.naming.separator):
+		// R.sql is well formed but, as for Flyway, nothing.
+	default:
+		r.script(f, name)
+	}
+}
+
+func (r *resolver) misnamed(f File, bad *NameError) {
+	r.out.Ignored++
+	r.invalid = append(r.invalid, bad.Reason)
+	if !bad.Misnamed() {
+		return
+	}
+	w := Warning{Path: f.Path, Text: "ignored, because its name " + bad.Hint}
+	if bad.Fix != "" {
+		w.Hint = "rename it to " + bad.Fix
+	}
+	r.out.Warnings = append(r.out.Warnings, w)
+}
+
+// otherSuffix names migrations that are not SQL.
+func (r *resolver) otherSuffix(f File, base string) {
+	dot := strings.LastIndexByte(base, '.')
+	if dot < 0 {
+		return
+	}
+	suffix := base[dot:]
+	var what string
+	java := false
+	switch suffix {
+	case ".java", ".class", ".kt":
+		what, java = "a migration written in Java or Kotlin", true
+	case ".sh", ".bash", ".py", ".ps1", ".bat", ".cmd":
+		what = "a script migration"
+	default:
+		return
+	}
+	other := *r.naming
+	other.suffixes = []string{suffix}
+	name, reason := other.read(base)
+	if reason != "" || strings.ContainsAny(base, "$") || !strings.Contains(base, r.naming.separator) {
+		return // a helper class, or V.sh
+	}
+	hint := "only SQL files are run; move what it does into a SQL script"
+	if java {
+		r.out.Java = append(r.out.Java, f.Path)
+		hint = "only SQL files are run; where it has already run, its history row can be tolerated, see ignoreJavaMigrations"
+	} else if name.Event != "" {
+		what = "a callback that is not SQL"
+	}
+	r.out.Warnings = append(r.out.Warnings, Warning{Path: f.Path, Text: what + ", which does not run here", Hint: hint})
+}
+
+// load decodes a file and reads its .conf file.
+func (r *resolver) load(f File) (text string, config ScriptConfig, err error) {
+	if conf, ok := r.configs[f.Path+".conf"]; ok {
+		confText, err := decode(conf.Content, "")
+		if err != nil {
+			return "", config, &Error{Code: CodeConfiguration, Path: conf.Path, Message: err.Error(), Err: err}
+		}
+		if config, err = parseScriptConfig(conf.Path, confText, r.placeholders(f, ScriptConfig{})); err != nil {
+			return "", config, err
+		}
+	}
+	encoding := r.opt.Encoding
+	switch {
+	case config.Encoding != "":
+		encoding = config.Encoding
+	case r.opt.DetectEncoding:
+		encoding = detectEncoding(f.Content)
+	}
+	text, err = decode(f.Content, encoding)
+	if err != nil {
+		e := &Error{Code: CodeError, Path: orElse(f.Physical, f.Path), Err: err,
+			Message: fmt.Sprintf("Unable to calculate checksum of %s: %s", baseName(f.Path), err),
+			Hint:    "convert the file to " + orElse(encoding, "UTF-8") + ", or name its encoding (encoding=…, or detectEncoding=true, or encoding=… in " + f.Path + ".conf)"}
+		if bad, ok := errors.AsType[*badByteError](err); ok {
+			e.Line = lineAt(string(f.Content[:bad.offset]))
+		}
+		return "", config, e
+	}
+	return text, config, nil
+}
+
+// placeholders returns those of one script.
+func (r *resolver) placeholders(f File, config ScriptConfig) Placeholders {
+	return r.opt.Placeholders.For(baseName(f.Path), config)
+}
+
+func (r *resolver) script(f File, name Name) {
+	text, config, err := r.load(f)
+	if err != nil {
+		r.errs = append(r.errs, err)
+		return
+	}
+	s := Script{Kind: name.Kind, Version: name.Version, Description: name.Description, Type: TypeSQL,
+		Path: f.Path, Physical: f.Physical, Text: text, Config: config, RawChecksum: Checksum(text)}
+	sum := s.RawChecksum
+	switch name.Kind {
+	case Baseline:
+		s.Type = TypeSQLBaseline
+	case Undo:
+		s.Type = TypeUndoSQL
+	case Repeatable:
+		replaced, err := r.placeholders(f, config).Replace(text)
+		if err != nil {
+			r.errs = append(r.errs, unknownPlaceholder(err, orElse(f.Physical, f.Path)))
+			return
+		}
+		if replaced != text {
+			sum = Checksum(replaced)
+		}
+	}
+	s.Checksum = &sum
+	r.out.Scripts = append(r.out.Scripts, s)
+}
+
+func unknownPlaceholder(err error, path string) error {
+	e := &Error{Code: CodeError, Message: err.Error(), Err: err,
+		Hint: "give it a value (placeholders.<name>=…), or switch replacement off for this script (placeholderReplacement=false in its .conf)"}
+	if missing, ok := errors.AsType[*PlaceholderError](err); ok {
+		e.Path, e.Line = path, missing.Line
+	}
+	return e
+}
