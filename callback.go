@@ -1,0 +1,98 @@
+package skein
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/skein-db/skein/migration"
+)
+
+// has reports whether there is a callback for the event.
+func (r *run) has(event string) bool {
+	return slices.ContainsFunc(r.callbacks, func(c migration.Callback) bool { return c.Event == event })
+}
+
+// fire runs the callbacks of an event, each in a transaction of its own.
+func (r *run) fire(ctx context.Context, event string) error {
+	for i := range r.callbacks {
+		c := &r.callbacks[i]
+		if c.Event != event {
+			continue
+		}
+		if err := r.callback(ctx, c); err != nil {
+			e := r.explain(err, "ERROR", "Error while executing "+event+" callback "+c.Path)
+			if e.At != nil && e.Kept == "" {
+				e.Kept = fmt.Sprintf("it stopped the callback for %s", event)
+			}
+			return e
+		}
+	}
+	return nil
+}
+
+func (r *run) callback(ctx context.Context, c *migration.Callback) error {
+	pieces, err := r.prepare(c.Path, c.Physical, c.Text, c.Config)
+	if err != nil {
+		return err
+	}
+	m, err := r.decide(ctx, pieces, c.Config)
+	if err != nil {
+		return err
+	}
+	r.report(CallbackStarted{Callback: c, Transactional: m.transactional()})
+	return r.runText(ctx, pieces, m)
+}
+
+// fireError runs the callbacks of an error event. Their own failure is a warning: the error that called them is the
+// one to tell.
+func (r *run) fireError(ctx context.Context, event string) {
+	if r.conn.Lost() || !r.has(event) {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recoverTime)
+	defer cancel()
+	if err := r.fire(ctx, event); err != nil {
+		r.warn(Warning{Text: err.Error()})
+	}
+}
+
+// around gives the statements of the each-callbacks of an event, which share their script's session and transaction.
+func (r *run) around(event string) ([]*piece, error) {
+	var all []*piece
+	for i := range r.callbacks {
+		c := &r.callbacks[i]
+		if c.Event != event {
+			continue
+		}
+		pieces, err := r.prepare(c.Path, c.Physical, c.Text, c.Config)
+		if err != nil {
+			return nil, err
+		}
+		r.report(CallbackStarted{Callback: c, Transactional: true})
+		all = append(all, pieces...)
+	}
+	return all, nil
+}
+
+// withCallbacks puts the each-callbacks around a script's statements.
+func (r *run) withCallbacks(script []*piece) ([]*piece, error) {
+	if len(r.callbacks) == 0 {
+		return script, nil
+	}
+	parts := map[string][]*piece{}
+	for _, event := range []string{"beforeEachMigrate", "beforeEachMigrateStatement", "afterEachMigrateStatement", "afterEachMigrate"} {
+		pieces, err := r.around(event)
+		if err != nil {
+			return nil, err
+		}
+		parts[event] = pieces
+	}
+	all := slices.Clone(parts["beforeEachMigrate"])
+	for _, p := range script {
+		all = append(all, parts["beforeEachMigrateStatement"]...)
+		all = append(all, p)
+		all = append(all, parts["afterEachMigrateStatement"]...)
+	}
+	return append(all, parts["afterEachMigrate"]...), nil
+}

@@ -1,0 +1,119 @@
+package skein
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/skein-db/skein/migration"
+	"github.com/skein-db/skein/source"
+)
+
+// Config says which database to work on, with which scripts, and how. Every field's zero value is Flyway's default;
+// fields whose default is "yes" are therefore named for their "no". A Config is read only; several calls may share it.
+type Config struct {
+	// URL is a postgres:// URL or a keyword=value string, as pgx takes them.
+	URL string
+	// Connection gives the parameters of each new connection (a fresh token, a dialer of one's own) and wins over URL.
+	// They are parameters and not a connection because the server's notices have to be heard from its first message on.
+	// A run opens at most two connections at a time: one that works and, when something is to be changed, one that holds
+	// the migration lock.
+	Connection func(ctx context.Context) (*pgx.ConnConfig, error)
+	// ConnectRetries is how often a failed connection is tried again, after 1, 2, 4 … seconds, each wait at most
+	// ConnectRetriesInterval seconds (0 means 120). 0 means: never.
+	ConnectRetries         int
+	ConnectRetriesInterval int
+	// InitSQL runs on every new connection before anything else; placeholders in it are replaced.
+	InitSQL string
+	// Role is set on every new connection before InitSQL, so that all objects, the history table too, belong to it.
+	Role string
+
+	// Source gives the scripts. Nil means none.
+	Source source.Source
+	// CallbackSource gives the callbacks. Nil means: they stand beside the scripts in Source.
+	CallbackSource source.Source
+	// Migrations are migrations written in Go; they take part in the order beside the scripts.
+	Migrations []Migration
+
+	// DefaultSchema holds the history table and comes first in every script's search_path. "" means the first of
+	// Schemas, else the connection's current schema.
+	DefaultSchema string
+	// Schemas are created when missing, looked at by the non-empty check and emptied by Clean.
+	Schemas []string
+	// Table is the history table's name; "" means flyway_schema_history.
+	Table string
+	// Tablespace holds the history table; "" means the database's default.
+	Tablespace string
+	// NoCreateSchemas leaves missing schemas alone (Flyway's createSchemas=false).
+	NoCreateSchemas bool
+
+	// Naming is how file names are read.
+	Naming migration.Naming
+	// ValidateNaming makes a misnamed file an error (Flyway's validateMigrationNaming).
+	ValidateNaming bool
+	// Encoding of the scripts, a name that the WHATWG or IANA registries list; "" means UTF-8.
+	Encoding string
+	// DetectEncoding guesses each file's encoding (flyway.md §1.8).
+	DetectEncoding bool
+	// Placeholders and their marks. Values are looked up without regard to case.
+	Placeholders migration.Placeholders
+	// Environment is the value of ${flyway:environment}; "" means "default".
+	Environment string
+	// WorkingDirectory is the value of ${flyway:workingDirectory}.
+	WorkingDirectory string
+	// SkipDefaultCallbacks leaves SQL callbacks alone.
+	SkipDefaultCallbacks bool
+
+	// TargetVersion is how far Migrate goes; the zero value means latest.
+	TargetVersion migration.Target
+	// OutOfOrder runs pending migrations whose version is below the highest applied one.
+	OutOfOrder bool
+	// SkipExecutingMigrations records pending migrations without running them.
+	SkipExecutingMigrations bool
+	// SkipValidate is Flyway's validateOnMigrate=false.
+	SkipValidate bool
+	// IgnoreMigrationPatterns is Flyway's setting of that name; nil means "*:future".
+	IgnoreMigrationPatterns []migration.IgnorePattern
+	// IgnoreJavaMigrations names versions of Java migrations in the history that may lack a counterpart; "*" means all.
+	IgnoreJavaMigrations []string
+	// Mixed allows a script to mix statements that refuse a transaction with others; it then runs without one.
+	Mixed bool
+	// Group runs all pending migrations in one transaction.
+	Group bool
+	// NoTransactions is Flyway's executeInTransaction=false.
+	NoTransactions bool
+	// InstalledBy is recorded in the history; "" means the database's current user.
+	InstalledBy string
+	// LockRetryCount bounds the wait for the migration lock, about one second each; 0 means 50, -1 means no bound.
+	LockRetryCount int
+	// KeepSessionState lets what a script SETs reach the next script, as Flyway does (docs/flyway.md).
+	KeepSessionState bool
+	// DiscardQueryResults leaves the rows of queries in scripts out of the events (Flyway's outputQueryResults=false).
+	DiscardQueryResults bool
+
+	// BaselineVersion and BaselineDescription mark what Baseline writes; zero and "" mean 1 and "<< Flyway Baseline >>".
+	BaselineVersion     migration.Version
+	BaselineDescription string
+	// BaselineOnMigrate lets Migrate baseline a database that is not empty and has no history.
+	BaselineOnMigrate bool
+
+	// AllowClean lets Clean drop everything in Schemas (Flyway's cleanDisabled=false).
+	AllowClean bool
+
+	// Report hears what happens, as it happens, one event at a time. Nil means nobody listens.
+	Report func(Event)
+}
+
+// Migration is a migration written in Go. Its history row has the type JDBC, which Flyway reads as "written in code".
+type Migration struct {
+	// Version orders it among the scripts; "" makes it repeatable.
+	Version string
+	// Description is recorded; for a repeatable it is also its identity.
+	Description string
+	// Checksum is recorded and compared by Validate; nil records none.
+	Checksum *int32
+	// Name is recorded as the script; "" means "go:" and the version and description.
+	Name string
+	// Run does the work inside the transaction that also records it. It must not commit or roll tx back.
+	Run func(ctx context.Context, tx pgx.Tx) error
+}

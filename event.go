@@ -1,0 +1,181 @@
+package skein
+
+import (
+	"time"
+
+	"github.com/skein-db/skein/migration"
+)
+
+// Event is one thing that happened during a run. The set is closed: renderers switch over all of it.
+type Event interface{ event() }
+
+type (
+	// Connected comes first, once the target answered.
+	Connected struct {
+		Database      string // name
+		User          string
+		Host          string // host:port or the socket's folder
+		ServerVersion string // "15.20"
+		Schema        string // default schema
+		Table         string // history table
+	}
+	// Warning is something that a person should look at; the run goes on.
+	Warning struct {
+		Text string
+		Path string // script or file that it is about, or ""
+		Line int    // 0: none
+		Hint string
+	}
+	// Note is a line of progress that has no event of its own.
+	Note struct{ Text string }
+
+	// HistoryMissing says that the history table does not exist yet.
+	HistoryMissing struct{ Schema, Table string }
+	// HistoryCreated says that it was created, BaselineWritten that a baseline row went in.
+	HistoryCreated struct {
+		Schema, Table string
+		Baseline      bool // with a baseline row in it
+	}
+	BaselineWritten struct {
+		Schema  string
+		Version migration.Version
+		Text    string // what was done, or that the same baseline was there before
+	}
+	// SchemaCreated comes for each schema that was created.
+	SchemaCreated struct{ Schema string }
+
+	// Validated closes a successful validation of Count migrations.
+	Validated struct {
+		Count int
+		Took  time.Duration
+	}
+	// Planned tells what Migrate is about to do, before the first step.
+	Planned struct {
+		Schema      string
+		Current     string // the current version as Flyway words it, "<< Empty Schema >>" for none
+		Steps       []migration.Step
+		Fingerprint string
+	}
+
+	// LockWaiting comes when the migration lock is held by someone else, at once and then every ten seconds.
+	LockWaiting struct {
+		Holder Holder
+		Waited time.Duration
+		Left   time.Duration // 0: no bound
+	}
+
+	// StepStarted and StepDone surround each script. Index counts from 0.
+	StepStarted struct {
+		Schema        string
+		Script        *migration.Script
+		Index, Total  int
+		Transactional bool
+		OutOfOrder    bool
+		Skipped       bool // SkipExecutingMigrations: recorded, not run
+	}
+	StepDone struct {
+		Script       *migration.Script
+		Index, Total int
+		Took         time.Duration
+		Statements   int
+	}
+	// StatementDone comes after each statement of a script or callback. Took is zero where several statements
+	// travelled in one message.
+	StatementDone struct {
+		Path  string
+		Line  int
+		Index int // from 0
+		Tag   string
+		Rows  int64
+		Took  time.Duration
+	}
+	// QueryResult carries rows that a statement returned; Rows holds at most the first QueryResultLimit, Total counts all.
+	QueryResult struct {
+		Path    string
+		Line    int
+		Columns []string
+		Rows    [][]*string
+		Total   int64
+	}
+	// Notice is a message of the server about the statement that runs.
+	Notice struct {
+		Severity string // NOTICE, WARNING, INFO, LOG, DEBUG
+		Code     string
+		Text     string
+	}
+
+	// CallbackStarted comes before each callback.
+	CallbackStarted struct {
+		Callback      *migration.Callback
+		Transactional bool
+	}
+
+	// Migrated closes a successful Migrate.
+	Migrated struct {
+		Schema  string
+		Applied int
+		Version migration.Version // of the last versioned migration of this run; zero: none
+		Took    time.Duration     // sum over the scripts
+	}
+
+	// Repaired closes Repair; the ones before tell what it did.
+	RepairRemoved struct{ Row migration.Row }
+	RepairDeleted struct{ Row migration.Row }
+	RepairAligned struct {
+		Row    migration.Row
+		Script *migration.Script
+	}
+	Repaired struct {
+		Schema, Table string
+		Removed       int
+		Took          time.Duration
+	}
+
+	// Cleaned comes for each pass over a schema, Dropped for each schema that Skein had created and removed.
+	Cleaned struct {
+		Schema string
+		Took   time.Duration
+	}
+	Dropped struct {
+		Schema string
+		Took   time.Duration
+	}
+)
+
+// QueryResultLimit is how many rows of one statement's result an event carries.
+const QueryResultLimit = 1000
+
+// Holder is the session that holds a lock.
+type Holder struct {
+	PID         int32
+	User        string
+	Application string
+	Host        string
+	State       string
+	Since       time.Duration // age of its transaction
+	Query       string
+}
+
+func (Connected) event()       {}
+func (Warning) event()         {}
+func (Note) event()            {}
+func (HistoryMissing) event()  {}
+func (HistoryCreated) event()  {}
+func (BaselineWritten) event() {}
+func (SchemaCreated) event()   {}
+func (Validated) event()       {}
+func (Planned) event()         {}
+func (LockWaiting) event()     {}
+func (StepStarted) event()     {}
+func (StepDone) event()        {}
+func (StatementDone) event()   {}
+func (QueryResult) event()     {}
+func (Notice) event()          {}
+func (CallbackStarted) event() {}
+func (Migrated) event()        {}
+func (RepairRemoved) event()   {}
+func (RepairDeleted) event()   {}
+func (RepairAligned) event()   {}
+func (Repaired) event()        {}
+func (Cleaned) event()         {}
+func (Dropped) event()         {}

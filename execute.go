@@ -1,0 +1,232 @@
+package skein
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/skein-db/skein/internal/postgres"
+	"github.com/skein-db/skein/internal/sqlsplit"
+	"github.com/skein-db/skein/internal/txblock"
+)
+
+// execution is one text, or a script with the callbacks around it, on its way through the server.
+type execution struct {
+	run    *run
+	mode   mode
+	pieces []*piece
+	// last are Skein's statements that belong into the transaction of the text: a history row, or nothing.
+	last []string
+	// row gives one more of them, asked for at the last moment; may be nil.
+	row func() string
+	// hold keeps the transaction open at the end, and finds it open at the start: a member of a group.
+	hold bool
+	done int // statements of scripts that were carried out
+}
+
+// execute runs the text, its last statements, and brings the session back. After an error nothing is open any more
+// and the session is back too.
+func (x *execution) execute(ctx context.Context) error {
+	var err error
+	if x.mode == together && !x.hold {
+		err = x.together(ctx)
+	} else {
+		err = x.stepwise(ctx)
+	}
+	if err != nil {
+		x.recover(ctx)
+	}
+	return err
+}
+
+// together sends all in one message: begin, the text, the row, commit.
+func (x *execution) together(ctx context.Context) error {
+	m := &message{}
+	m.own("begin")
+	m.own(x.run.searchPath()...)
+	for _, p := range x.pieces {
+		m.add(p, p.sql())
+	}
+	x.settle(m)
+	m.own("commit")
+	return m.send(ctx, x.run.conn, x.run.resultLimit(), func(p *piece, res postgres.Result) { x.answered(p, res, 0) })
+}
+
+// settle brings the session back and adds the last statements. Deferred constraints are checked first, while the
+// session is still the script's.
+func (x *execution) settle(m *message) {
+	if x.mode != outside {
+		m.own("set constraints all immediate")
+	}
+	m.own(x.run.reset()...)
+	m.own(x.last...)
+	if x.row != nil {
+		m.own(x.row())
+	}
+}
+
+// stepwise sends statement by statement, opening a transaction where the mode wants one and none is open.
+func (x *execution) stepwise(ctx context.Context) error {
+	r := x.run
+	m := &message{}
+	if x.mode == steered || x.mode == outside {
+		// A ROLLBACK of the script's own must not take the search path back.
+		m.own(r.searchPath()...)
+		if err := m.send(ctx, r.conn, 0, nil); err != nil {
+			return err
+		}
+		m = &message{}
+	} else if !x.hold {
+		m.own("begin")
+		m.own(r.searchPath()...)
+	} else {
+		m.own(r.searchPath()...)
+	}
+	for _, p := range x.pieces {
+		if x.wantsBegin(p) && m.empty() {
+			m.own("begin")
+		}
+		if err := x.statement(ctx, m, p); err != nil {
+			return err
+		}
+		m = &message{}
+	}
+	return x.finish(ctx, m)
+}
+
+// wantsBegin reports whether our transaction has to be opened before p.
+func (x *execution) wantsBegin(p *piece) bool {
+	open, _ := x.run.conn.InTransaction()
+	return x.mode == steered && !open && p.verdict.Control != txblock.Begin && p.verdict.Class != txblock.Refused
+}
+
+// finish settles, in the transaction that is open or in one of its own, and commits it unless it is to be held.
+func (x *execution) finish(ctx context.Context, m *message) error {
+	if open, _ := x.run.conn.InTransaction(); !open && m.empty() {
+		m.own("begin")
+	}
+	x.settle(m)
+	if !x.hold {
+		m.own("commit")
+	}
+	return m.send(ctx, x.run.conn, 0, nil)
+}
+
+// statement sends one statement, together with what already waits in m.
+func (x *execution) statement(ctx context.Context, m *message, p *piece) error {
+	r := x.run
+	start := time.Now()
+	if p.verdict.Class != txblock.CopyIn {
+		m.add(p, p.sql())
+		return m.send(ctx, r.conn, r.resultLimit(), func(p *piece, res postgres.Result) { x.answered(p, res, time.Since(start)) })
+	}
+	if err := m.send(ctx, r.conn, 0, nil); err != nil {
+		return err
+	}
+	data := p.text.sql[p.stmt.DataStart:p.stmt.DataEnd]
+	res, err := r.conn.CopyIn(ctx, p.sql(), data)
+	if err != nil {
+		alone := &message{}
+		alone.add(p, p.sql())
+		return alone.copyFailure(err)
+	}
+	x.answered(p, res, time.Since(start))
+	return nil
+}
+
+// answered reports a finished statement.
+func (x *execution) answered(p *piece, res postgres.Result, took time.Duration) {
+	x.done++
+	if x.run.cfg.Report == nil {
+		return
+	}
+	line := p.line()
+	if len(res.Columns) > 0 && !x.run.cfg.DiscardQueryResults {
+		x.run.report(QueryResult{Path: p.text.path, Line: line, Columns: res.Columns, Rows: res.Values, Total: res.Rows})
+	}
+	x.run.report(StatementDone{Path: p.text.path, Line: line, Index: p.index, Tag: res.Tag, Rows: res.Rows, Took: took})
+}
+
+// recover leaves the connection as the next user expects it, as far as it still can be.
+func (x *execution) recover(ctx context.Context) {
+	if x.run.conn.Lost() {
+		return
+	}
+	// The run may have been stopped from outside; the statement's own error is the one to tell.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recoverTime)
+	defer cancel()
+	if x.run.conn.Rollback(ctx) == nil {
+		m := &message{}
+		m.own(x.run.reset()...)
+		_ = m.send(ctx, x.run.conn, 0, nil)
+	}
+}
+
+// recoverTime bounds what is done for order's sake after an error.
+const recoverTime = 5 * time.Second
+
+func (r *run) resultLimit() int {
+	if r.cfg.DiscardQueryResults || r.cfg.Report == nil {
+		return 0
+	}
+	return QueryResultLimit
+}
+
+// searchPath puts the default schema in front, as long as it exists.
+func (r *run) searchPath() []string {
+	if !r.exists(r.history.Schema) {
+		return nil
+	}
+	if sql := postgres.SearchPathSQL(r.history.Schema, r.facts.SearchPath); sql != "" {
+		return []string{sql}
+	}
+	return nil
+}
+
+// reset is what separates one script from the next: everything, or with KeepSessionState only who acts, as Flyway
+// does it.
+func (r *run) reset() []string {
+	if r.cfg.KeepSessionState {
+		return []string{"set role " + postgres.Ident(r.facts.User)}
+	}
+	return r.session.Reset()
+}
+
+// runText runs a text that is no migration: a callback.
+func (r *run) runText(ctx context.Context, pieces []*piece, m mode) error {
+	return (&execution{run: r, mode: m, pieces: pieces}).execute(ctx)
+}
+
+// copyFailure places an error of COPY: at the data line that the server names, if it names one.
+func (m *message) copyFailure(err error) error {
+	refused, ok := err.(*postgres.StatementError)
+	if !ok {
+		return err
+	}
+	f := m.locate(refused)
+	var line int
+	if _, where, found := strings.Cut(refused.Err.Where, ", line "); found && f.piece != nil {
+		if n, _ := fmt.Sscanf(where, "%d", &line); n == 1 && line > 0 {
+			f.piece = &piece{text: f.piece.text, verdict: f.piece.verdict, index: f.piece.index, stmt: dataLine(f.piece, line)}
+		}
+	}
+	return f
+}
+
+// dataLine is a stand-in statement at the n-th line of the statement's data.
+func dataLine(p *piece, n int) sqlsplit.Statement {
+	at := p.stmt.DataStart
+	for ; n > 1; n-- {
+		i := strings.IndexByte(p.text.sql[at:p.stmt.DataEnd], '\n')
+		if i < 0 {
+			break
+		}
+		at += i + 1
+	}
+	end := at + len(p.text.sql[at:p.stmt.DataEnd])
+	if i := strings.IndexByte(p.text.sql[at:end], '\n'); i >= 0 {
+		end = at + i
+	}
+	return sqlsplit.Statement{Start: at, End: end, Body: at, Line: p.stmt.Line}
+}

@@ -1,0 +1,61 @@
+package skein
+
+import (
+	"context"
+
+	"github.com/skein-db/skein/migration"
+)
+
+// openGroup begins the one transaction of a grouped run. Without Group, or with nothing to do, there is none.
+func (r *run) openGroup(ctx context.Context, plan migration.Plan) (*group, error) {
+	if !r.cfg.Group || len(plan.Steps) == 0 {
+		return nil, nil
+	}
+	g := &group{mode: stepwise}
+	var inside, out *migration.Script
+	for _, s := range plan.Steps {
+		pieces, err := r.prepare(s.Script.Path, s.Script.Physical, s.Script.Text, s.Script.Config)
+		if err != nil {
+			return nil, err
+		}
+		m, err := r.decide(ctx, pieces, s.Script.Config)
+		if err != nil {
+			return nil, err
+		}
+		switch {
+		case m == outside && out == nil:
+			out = s.Script
+		case m != outside && inside == nil:
+			inside = s.Script
+		}
+	}
+	if out != nil {
+		if inside != nil && !r.cfg.Mixed {
+			return nil, &Error{
+				Kind: KindScript, Code: "ERROR", At: &Location{Path: out.Path, Physical: out.Physical}, Kept: "nothing of this run was kept",
+				Message: "Detected both transactional and non-transactional migrations within the same migration group (even though mixed is false). First offending migration: " + name(out),
+				Hint:    "leave group off, or set mixed=true to run the whole group without a transaction",
+			}
+		}
+		g.mode = outside
+		return g, nil
+	}
+	m := &message{}
+	m.own("begin")
+	return g, r.wrap(m.send(ctx, r.conn, 0, nil))
+}
+
+// closeGroup commits what the group did.
+func (r *run) closeGroup(ctx context.Context, g *group) error {
+	if g == nil || g.mode != stepwise {
+		return nil
+	}
+	m := &message{}
+	m.own("commit")
+	if err := m.send(ctx, r.conn, 0, nil); err != nil {
+		e := r.explain(err, "ERROR", "the commit of the group failed")
+		e.Kept = "nothing of this run was kept (its scripts share one transaction)"
+		return e
+	}
+	return nil
+}

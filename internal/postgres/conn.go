@@ -1,0 +1,179 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
+)
+
+// Conn is one connection to the target.
+type Conn struct {
+	pgx *pgx.Conn
+}
+
+// Options are what Open adds to the connection's own parameters.
+type Options struct {
+	// OnNotice hears the server's notices and warnings.
+	OnNotice func(severity, code, message string)
+	// ApplicationName is used where the parameters give none.
+	ApplicationName string
+	// Role and InitSQL run first, in this order, each in a message of its own.
+	Role    string
+	InitSQL string
+}
+
+// cancelGrace is how long a cancelled statement has to answer before the connection is given up.
+const cancelGrace = 5 * time.Second
+
+// Open connects. The session's time zone becomes the client's, because the history's installed_on is a zone-less
+// timestamp that Flyway fills and reads in the client's zone.
+func Open(ctx context.Context, cfg *pgx.ConnConfig, opt Options) (*Conn, error) {
+	cfg = cfg.Copy()
+	cfg.DefaultQueryExecMode = pgx.QueryExecModeDescribeExec
+	cfg.StatementCacheCapacity, cfg.DescriptionCacheCapacity = 0, 0
+	cfg.BuildContextWatcherHandler = func(c *pgconn.PgConn) ctxwatch.Handler {
+		return &pgconn.CancelRequestContextWatcherHandler{Conn: c, DeadlineDelay: cancelGrace}
+	}
+	if opt.OnNotice != nil {
+		cfg.OnNotice = func(_ *pgconn.PgConn, n *pgconn.Notice) { opt.OnNotice(n.Severity, n.Code, n.Message) }
+	}
+	params := cfg.RuntimeParams
+	if params["application_name"] == "" && opt.ApplicationName != "" {
+		params["application_name"] = opt.ApplicationName
+	}
+	params["client_encoding"] = "UTF8"
+	zone := ""
+	if !hasParam(params, "timezone") {
+		zone = localZone()
+		params["timezone"] = zone
+	}
+	pc, err := pgx.ConnectConfig(ctx, cfg)
+	if zone != "" && sqlState(err) == "22023" {
+		// The server does not know the client's zone by that name: say it as an offset.
+		params["timezone"] = offsetZone(time.Now())
+		pc, err = pgx.ConnectConfig(ctx, cfg)
+	}
+	if err != nil {
+		return nil, connectError(cfg, err)
+	}
+	c := &Conn{pgx: pc}
+	for _, sql := range []string{setRole(opt.Role), opt.InitSQL} {
+		if sql == "" {
+			continue
+		}
+		if err := c.Exec(ctx, sql, nil); err != nil {
+			c.Close()
+			return nil, err
+		}
+	}
+	return c, nil
+}
+
+func setRole(role string) string {
+	if role == "" {
+		return ""
+	}
+	return "set role " + Ident(role)
+}
+
+func hasParam(params map[string]string, name string) bool {
+	for k := range params {
+		if strings.EqualFold(k, name) {
+			return true
+		}
+	}
+	return false
+}
+
+// Close ends the connection. An open transaction is rolled back by the server.
+func (c *Conn) Close() {
+	ctx, cancel := context.WithTimeout(context.Background(), cancelGrace)
+	defer cancel()
+	_ = c.pgx.Close(ctx) // nothing is left to do on a connection that does not close well
+}
+
+// Pgx is the connection for migrations written in Go.
+func (c *Conn) Pgx() *pgx.Conn { return c.pgx }
+
+// Host says where the connection leads: host:port, or the folder of a socket.
+func (c *Conn) Host() string {
+	cfg := c.pgx.Config()
+	if strings.HasPrefix(cfg.Host, "/") {
+		return cfg.Host
+	}
+	return net.JoinHostPort(cfg.Host, fmt.Sprint(cfg.Port))
+}
+
+// PID is the backend's process id.
+func (c *Conn) PID() uint32 { return c.pgx.PgConn().PID() }
+
+// InTransaction reports whether a transaction block is open; failed, whether it can only be rolled back.
+func (c *Conn) InTransaction() (open, failed bool) {
+	s := c.pgx.PgConn().TxStatus()
+	return s != 'I', s == 'E'
+}
+
+// Lost reports whether the connection is gone.
+func (c *Conn) Lost() bool { return c.pgx.IsClosed() }
+
+// ConnectFailure says why a connection could not be made.
+type ConnectFailure struct {
+	Where string // host:port, several joined by ", "
+	User  string
+	State string // SQLSTATE, "" when the server did not answer
+	Err   error
+}
+
+func (e *ConnectFailure) Error() string { return e.Err.Error() }
+func (e *ConnectFailure) Unwrap() error { return e.Err }
+
+func connectError(cfg *pgx.ConnConfig, err error) error {
+	places := []string{net.JoinHostPort(cfg.Host, fmt.Sprint(cfg.Port))}
+	for _, f := range cfg.Fallbacks {
+		if p := net.JoinHostPort(f.Host, fmt.Sprint(f.Port)); p != places[len(places)-1] {
+			places = append(places, p)
+		}
+	}
+	return &ConnectFailure{Where: strings.Join(places, ", "), User: cfg.User, State: sqlState(err), Err: err}
+}
+
+func sqlState(err error) string {
+	if pe, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return pe.Code
+	}
+	return ""
+}
+
+// localZone names the client's time zone as the server may know it.
+func localZone() string {
+	if tz := strings.TrimPrefix(os.Getenv("TZ"), ":"); tz != "" && !strings.HasPrefix(tz, "/") {
+		return tz
+	}
+	if link, err := os.Readlink("/etc/localtime"); err == nil {
+		if _, name, ok := strings.Cut(link, "zoneinfo/"); ok {
+			return name
+		}
+	}
+	if name := time.Local.String(); name != "Local" {
+		return name
+	}
+	return offsetZone(time.Now())
+}
+
+// offsetZone writes the zone's offset at t in the form that PostgreSQL takes, whose sign is POSIX's: west is positive.
+func offsetZone(t time.Time) string {
+	_, seconds := t.Zone()
+	sign := '-'
+	if seconds < 0 {
+		sign, seconds = '+', -seconds
+	}
+	return fmt.Sprintf("<client>%c%02d:%02d", sign, seconds/3600, seconds/60%60)
+}

@@ -1,0 +1,179 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/skein-db/skein/migration"
+)
+
+// History speaks of one schema history table, whose shape is Flyway's (flyway.md §3.1).
+type History struct {
+	Schema, Table, Tablespace string
+}
+
+// Columns are the columns of the history table, in order.
+var Columns = []string{
+	"installed_rank", "version", "description", "type", "script", "checksum",
+	"installed_by", "installed_on", "execution_time", "success",
+}
+
+func (h History) name() string { return Qualified(h.Schema, h.Table) }
+
+// CreateSQL lists the statements that make the table; they belong into one transaction.
+func (h History) CreateSQL() []string {
+	space, indexSpace := "", ""
+	if h.Tablespace != "" {
+		space = " tablespace " + Ident(h.Tablespace)
+		indexSpace = " using index" + space
+	}
+	return []string{
+		"create table " + h.name() + ` (
+	"installed_rank" int not null,
+	"version" varchar(50),
+	"description" varchar(200) not null,
+	"type" varchar(20) not null,
+	"script" varchar(1000) not null,
+	"checksum" integer,
+	"installed_by" varchar(100) not null,
+	"installed_on" timestamp not null default now(),
+	"execution_time" integer not null,
+	"success" boolean not null
+)` + space,
+		"alter table " + h.name() + " add constraint " + Ident(h.Table+"_pk") + ` primary key ("installed_rank")` + indexSpace,
+		"create index " + Ident(h.Table+"_s_idx") + " on " + h.name() + ` ("success")` + space,
+	}
+}
+
+// ServerMillis stands for "the milliseconds since this transaction began" as an execution time.
+const ServerMillis = -1
+
+// InsertSQL is the text that records a row. installed_on is left to the column's default. An ExecutionTime of
+// ServerMillis is measured by the server's clock.
+func (h History) InsertSQL(r migration.Row) string {
+	version, checksum, took := "null", "null", strconv.Itoa(r.ExecutionTime)
+	if !r.Version.IsZero() {
+		version = Literal(r.Version.String())
+	}
+	if r.Checksum != nil {
+		checksum = strconv.Itoa(int(*r.Checksum))
+	}
+	if r.ExecutionTime == ServerMillis {
+		took = "(1000 * pg_catalog.date_part('epoch', pg_catalog.clock_timestamp() operator(pg_catalog.-) pg_catalog.transaction_timestamp()))::pg_catalog.int4"
+	}
+	return fmt.Sprintf(`insert into %s ("installed_rank", "version", "description", "type", "script", "checksum", "installed_by", "execution_time", "success") values (%d, %s, %s, %s, %s, %s, %s, %s, %t)`,
+		h.name(), r.Rank, version, Literal(migration.AbbreviateDescription(r.Description)), Literal(string(r.Type)),
+		Literal(migration.AbbreviateScript(r.Script)), checksum, Literal(r.InstalledBy), took, r.Success)
+}
+
+// DeleteFailedSQL removes the failed rows of a version or, without one, of a description.
+func (h History) DeleteFailedSQL(r migration.Row) string {
+	what := `"version" = ` + Literal(r.Version.String())
+	if r.Version.IsZero() {
+		what = `"description" = ` + Literal(r.Description)
+	}
+	return "delete from " + h.name() + ` where "success" = false and ` + what
+}
+
+// AlignSQL gives the row of that rank the script's description, type and checksum.
+func (h History) AlignSQL(rank int, description string, t migration.Type, checksum *int32) string {
+	sum := "null"
+	if checksum != nil {
+		sum = strconv.Itoa(int(*checksum))
+	}
+	return fmt.Sprintf(`update %s set "description" = %s, "type" = %s, "checksum" = %s where "installed_rank" = %d`,
+		h.name(), Literal(migration.AbbreviateDescription(description)), Literal(string(t)), sum, rank)
+}
+
+// ReadHistory reads the whole table in the order of its ranks. installed_on is given in the client's zone.
+func (c *Conn) ReadHistory(ctx context.Context, h History) ([]migration.Row, error) {
+	var out []migration.Row
+	rows, err := c.query(ctx, `select "installed_rank", "version", "description", "type", "script", "checksum", "installed_by",
+	pg_catalog.to_char("installed_on", 'YYYY-MM-DD HH24:MI:SS.US'), "execution_time", "success" from `+h.name()+` order by "installed_rank"`)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range rows {
+		row, err := historyRow(r)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, row)
+	}
+	return out, nil
+}
+
+func historyRow(r []*string) (migration.Row, error) {
+	text := func(i int) string {
+		if r[i] == nil {
+			return ""
+		}
+		return *r[i]
+	}
+	row := migration.Row{Description: text(2), Script: text(4), InstalledBy: text(6), Success: text(9) == "t"}
+	var err error
+	if row.Type, err = migration.ParseType(text(3)); err != nil {
+		return row, &ShapeError{Column: "type", Err: err}
+	}
+	if row.Rank, err = strconv.Atoi(text(0)); err != nil {
+		return row, &ShapeError{Column: "installed_rank", Err: err}
+	}
+	if v := text(1); v != "" {
+		if row.Version, err = migration.ParseVersion(v); err != nil {
+			return row, &ShapeError{Column: "version", Err: fmt.Errorf("the row of rank %d: %w", row.Rank, err)}
+		}
+	}
+	if s := text(5); s != "" {
+		n, err := strconv.ParseInt(s, 10, 32)
+		if err != nil {
+			return row, &ShapeError{Column: "checksum", Err: err}
+		}
+		sum := int32(n)
+		row.Checksum = &sum
+	}
+	if row.ExecutionTime, err = strconv.Atoi(text(8)); err != nil {
+		return row, &ShapeError{Column: "execution_time", Err: err}
+	}
+	row.InstalledOn, err = time.ParseInLocation("2006-01-02 15:04:05.999999", text(7), time.Local)
+	if err != nil {
+		return row, &ShapeError{Column: "installed_on", Err: err}
+	}
+	return row, nil
+}
+
+// ShapeError says that the history table is not one.
+type ShapeError struct {
+	Column  string
+	Missing []string // columns that are not there
+	Err     error
+}
+
+func (e *ShapeError) Error() string {
+	if len(e.Missing) > 0 {
+		return "it lacks the columns " + strings.Join(e.Missing, ", ")
+	}
+	return "its column " + e.Column + " holds what is no such value: " + e.Err.Error()
+}
+
+func (e *ShapeError) Unwrap() error { return e.Err }
+
+// CheckShape compares a table's columns with a history table's. Further columns are welcome.
+func CheckShape(columns []string) error {
+	have := map[string]bool{}
+	for _, c := range columns {
+		have[c] = true
+	}
+	var missing []string
+	for _, c := range Columns {
+		if !have[c] {
+			missing = append(missing, c)
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	return &ShapeError{Missing: missing}
+}

@@ -1,0 +1,64 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Lock is the migration lock: Flyway's own advisory key, so that a running Flyway and a running Skein exclude each
+// other. It is held by a transaction of its own on a connection of its own.
+//
+//   - Transaction-scoped, because a session lock leaks through a pooler in transaction mode.
+//   - Taken by the simple protocol and left idle: the transaction then holds no snapshot, so that a concurrent index
+//     build does not wait for it. READ COMMITTED is said aloud, since a repeatable-read default would pin one.
+//   - Tried, never waited for: a session that waits in pg_advisory_lock deadlocks with a concurrent index build.
+type Lock struct {
+	conn *Conn
+	key  int64
+	held bool
+}
+
+// OpenLock connects for the lock with the key; nothing is locked yet.
+func OpenLock(ctx context.Context, cfg *pgx.ConnConfig, opt Options, key int64) (*Lock, error) {
+	conn, err := Open(ctx, cfg, opt)
+	if err != nil {
+		return nil, err
+	}
+	return &Lock{conn: conn, key: key}, nil
+}
+
+// Try takes the lock if it is free.
+func (l *Lock) Try(ctx context.Context) (bool, error) {
+	got := false
+	err := l.conn.ExecRows(ctx, fmt.Sprintf(`begin isolation level read committed;
+set local idle_in_transaction_session_timeout = 0;
+select pg_catalog.set_config(name, '0', true) from pg_catalog.pg_settings where name = 'transaction_timeout';
+select pg_catalog.pg_try_advisory_xact_lock(%d)`, l.key), 1, func(r Result) {
+		if r.Index == 3 {
+			got = *r.Values[0][0] == "t"
+		}
+	})
+	if err != nil {
+		return false, err
+	}
+	if l.held = got; got {
+		return true, nil
+	}
+	return false, l.conn.Rollback(ctx)
+}
+
+// Check reports whether the lock is still held: its connection answers and its transaction is the same.
+func (l *Lock) Check(ctx context.Context) error {
+	if !l.held {
+		return fmt.Errorf("the migration lock is not held")
+	}
+	return l.conn.Exec(ctx, ";", nil)
+}
+
+// Close gives the lock back.
+func (l *Lock) Close() { l.conn.Close() }
+
+// PID is the backend that holds the lock.
+func (l *Lock) PID() uint32 { return l.conn.PID() }

@@ -1,0 +1,100 @@
+package skein
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/skein-db/skein/internal/postgres"
+	"github.com/skein-db/skein/migration"
+)
+
+const (
+	lockPoll   = 250 * time.Millisecond // between two tries, on average
+	lockReport = 10 * time.Second       // between two LockWaiting events
+)
+
+// acquire takes the migration lock, waiting as long as LockRetryCount allows, and looks at the target anew: whoever
+// held the lock before may have changed it since the first look.
+func (r *run) acquire(ctx context.Context) error {
+	if r.lock != nil {
+		return nil
+	}
+	cfg, err := r.connConfig(ctx)
+	if err != nil {
+		return r.wrap(err)
+	}
+	key := migration.LockKey(r.history.Schema, r.history.Table)
+	// The lock's session is Skein's alone: what initSql does is for the scripts'.
+	lock, err := postgres.OpenLock(ctx, cfg, postgres.Options{ApplicationName: "skein/lock"}, key)
+	if err != nil {
+		return r.wrap(err)
+	}
+	r.lock = lock // close gives it back whatever happens
+	if err := r.awaitLock(ctx, lock, key); err != nil {
+		return r.wrap(err)
+	}
+	return r.survey(ctx)
+}
+
+// awaitLock tries until the lock is ours.
+func (r *run) awaitLock(ctx context.Context, lock *postgres.Lock, key int64) error {
+	tries := r.cfg.LockRetryCount
+	if tries == 0 {
+		tries = 50
+	}
+	start := time.Now()
+	bound := time.Duration(tries) * time.Second
+	var reported time.Time
+	for {
+		got, err := lock.Try(ctx)
+		if err != nil || got {
+			return err
+		}
+		if reported.IsZero() || time.Since(reported) >= lockReport {
+			r.reportHolder(ctx, key, time.Since(start), bound)
+			reported = time.Now()
+		}
+		if tries >= 0 && time.Since(start) >= bound {
+			return r.lockError(ctx, key, bound)
+		}
+		select {
+		case <-time.After(lockPoll/2 + rand.N(lockPoll)):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func (r *run) reportHolder(ctx context.Context, key int64, waited, bound time.Duration) {
+	holder, _ := r.holder(ctx, key)
+	event := LockWaiting{Holder: holder, Waited: waited}
+	if bound > 0 {
+		event.Left = bound - waited
+	}
+	r.report(event)
+}
+
+func (r *run) holder(ctx context.Context, key int64) (Holder, bool) {
+	h, found, err := r.conn.Blocker(ctx, key)
+	if err != nil || !found {
+		return Holder{}, false // gone meanwhile, or not to be seen: the next try tells
+	}
+	return Holder{
+		PID: h.PID, User: h.User, Application: h.Application, Host: h.Host, State: h.State, Query: h.Query,
+		Since: time.Duration(h.Age * float64(time.Second)),
+	}, true
+}
+
+func (r *run) lockError(ctx context.Context, key int64, bound time.Duration) error {
+	e := &Error{
+		Kind: KindLock, Code: "ERROR",
+		Message: fmt.Sprintf("another migration holds the lock of %q.%q, and did so for %s", r.history.Schema, r.history.Table, bound),
+		Hint:    "wait for it, or raise lockRetryCount (-1: no bound)",
+	}
+	if h, found := r.holder(ctx, key); found {
+		e.Message += fmt.Sprintf(": pid %d (%s, user %s), %s for %s", h.PID, h.Application, h.User, h.State, h.Since.Round(time.Second))
+	}
+	return e
+}

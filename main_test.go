@@ -1,0 +1,9 @@
+package skein_test
+
+import (
+	"testing"
+
+	"github.com/skein-db/skein/internal/pgtest"
+)
+
+func TestMain(m *testing.M) { pgtest.Main(m) }

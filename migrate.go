@@ -1,0 +1,255 @@
+package skein
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/skein-db/skein/internal/postgres"
+	"github.com/skein-db/skein/migration"
+)
+
+// Migrate runs what is pending. With nothing pending it takes no lock.
+func Migrate(ctx context.Context, cfg Config) (*MigrateResult, error) {
+	r, err := open(ctx, cfg)
+	if err != nil {
+		return &MigrateResult{}, err
+	}
+	defer r.close()
+	result := &MigrateResult{Target: r.target()}
+	err = r.migrate(ctx, result)
+	result.Target = r.target()
+	return result, err
+}
+
+func (r *run) migrate(ctx context.Context, result *MigrateResult) error {
+	if err := r.mustWrite(); err != nil {
+		return err
+	}
+	if r.facts.HistoryKind == 0 {
+		r.report(HistoryMissing{Schema: r.history.Schema, Table: r.history.Table})
+	}
+	if !r.cfg.SkipValidate {
+		if err := r.validateFirst(ctx); err != nil {
+			return err
+		}
+	}
+	if err := r.createSchemas(ctx, false); err != nil {
+		return err
+	}
+	if err := r.ensureHistory(ctx); err != nil {
+		return err
+	}
+	err := r.fire(ctx, "beforeMigrate")
+	if err == nil {
+		err = r.runPending(ctx, result)
+	}
+	if err == nil && len(result.Applied) > 0 {
+		err = r.fire(ctx, "afterMigrateApplied")
+	}
+	if err == nil {
+		err = r.fire(ctx, "afterMigrate")
+	}
+	if err != nil {
+		r.fireError(ctx, "afterMigrateError")
+		return err
+	}
+	return r.fire(ctx, "afterMigrateOperationFinish")
+}
+
+// validateFirst is the validation that comes with migrate: what is pending is no fault there.
+func (r *run) validateFirst(ctx context.Context) error {
+	problems, _, err := r.validate(ctx, true)
+	if err != nil || len(problems) == 0 {
+		return err
+	}
+	return ValidationError(problems)
+}
+
+// ValidationError is the error that Migrate gives for the problems that its validation found.
+func ValidationError(problems []migration.Problem) *Error {
+	err := migration.ValidationError(problems)
+	return &Error{
+		Kind: KindValidate, Code: "VALIDATE_ERROR", Message: err.Error(), Err: err,
+		Kept: "nothing was changed",
+		Hint: "see skein info; put the script back as it was applied, or accept what it says now: skein repair",
+	}
+}
+
+// ensureHistory makes the history table, with a baseline where the settings ask for one.
+func (r *run) ensureHistory(ctx context.Context) error {
+	if r.facts.HistoryKind == 'r' {
+		return nil
+	}
+	if err := r.acquire(ctx); err != nil {
+		return err
+	}
+	if r.facts.HistoryKind == 'r' {
+		return nil // whoever held the lock has made it
+	}
+	full, err := r.nonEmpty(ctx)
+	if err != nil {
+		return err
+	}
+	switch {
+	case len(full) == 0:
+		if r.cfg.BaselineOnMigrate {
+			r.report(Note{Text: "All configured schemas are empty; baseline operation skipped. " +
+				"A baseline or migration script with a lower version than the baseline version may execute if available. Check the Schemas parameter if this is not intended."})
+		}
+	case r.cfg.SkipExecutingMigrations:
+	case r.cfg.BaselineOnMigrate:
+		return r.baseline(ctx, &BaselineResult{})
+	default:
+		return nonEmptyError(full, r.history.Table)
+	}
+	return r.createHistory(ctx, nil)
+}
+
+func nonEmptyError(full []string, table string) error {
+	word := "schema"
+	if len(full) > 1 {
+		word = "schemas"
+	}
+	return &Error{
+		Kind: KindRefused, Code: "NON_EMPTY_SCHEMA_WITHOUT_SCHEMA_HISTORY_TABLE",
+		Message: fmt.Sprintf("Found non-empty %s \"%s\" but no schema history table. Use baseline() or set baselineOnMigrate to true to initialize the schema history table.",
+			word, strings.Join(full, `", "`)),
+		Kept: "nothing was changed",
+		Hint: fmt.Sprintf("skein baseline -baselineVersion=<the version that is already there> makes %s; or set baselineOnMigrate=true", table),
+	}
+}
+
+// nonEmpty lists the managed schemas that hold something.
+func (r *run) nonEmpty(ctx context.Context) ([]string, error) {
+	var full []string
+	for _, schema := range r.managed {
+		if !r.exists(schema) {
+			continue
+		}
+		empty, err := r.conn.SchemaEmpty(ctx, schema)
+		if err != nil {
+			return nil, r.wrap(err)
+		}
+		if !empty {
+			full = append(full, schema)
+		}
+	}
+	return full, nil
+}
+
+// plan reads the history and decides what to run.
+func (r *run) plan(ctx context.Context) (migration.Plan, []migration.Entry, error) {
+	if err := r.readHistory(ctx); err != nil {
+		return migration.Plan{}, nil, err
+	}
+	entries, err := r.entries(r.reconcileOptions())
+	if err != nil {
+		return migration.Plan{}, nil, err
+	}
+	plan, err := migration.PlanMigrate(entries, migration.PlanOptions{
+		Schema: postgres.Ident(r.history.Schema), Target: r.cfg.TargetVersion, Ignore: r.ignore(false),
+	})
+	if err != nil {
+		return plan, entries, decisionError(err)
+	}
+	return plan, entries, nil
+}
+
+// runPending plans, and when there is something to do, plans again under the lock and runs it.
+func (r *run) runPending(ctx context.Context, result *MigrateResult) error {
+	plan, entries, err := r.plan(ctx)
+	if err == nil && len(plan.Steps) > 0 && r.lock == nil {
+		if err = r.acquire(ctx); err == nil {
+			plan, entries, err = r.plan(ctx)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	result.Initial, _ = migration.CurrentVersion(entries)
+	result.InitialText = migration.CurrentVersionText(entries)
+	r.report(Planned{
+		Schema: r.history.Schema, Current: result.InitialText, Steps: plan.Steps, Fingerprint: plan.Fingerprint,
+	})
+	if r.cfg.OutOfOrder {
+		r.report(Note{Text: "outOfOrder mode is active. Migration of schema " + postgres.Ident(r.history.Schema) + " may not be reproducible."})
+	}
+	for _, w := range plan.Warnings {
+		r.warn(Warning{Text: w.Text, Path: w.Path, Line: w.Line, Hint: w.Hint})
+	}
+	if err := r.runPlan(ctx, plan, result); err != nil {
+		return err
+	}
+	r.report(Migrated{Schema: r.history.Schema, Applied: len(result.Applied), Version: result.Version, Took: result.Took})
+	return nil
+}
+
+// runPlan runs the steps, with the callbacks between versioned and repeatable migrations.
+func (r *run) runPlan(ctx context.Context, plan migration.Plan, result *MigrateResult) error {
+	g, err := r.openGroup(ctx, plan)
+	if err != nil {
+		return err
+	}
+	versioned := false // afterVersioned has run
+	for i, s := range plan.Steps {
+		if err := ctx.Err(); err != nil {
+			return interrupted(err)
+		}
+		if s.Script.Kind == migration.Repeatable && !versioned && g == nil {
+			versioned = true
+			if err := r.betweenKinds(ctx); err != nil {
+				return err
+			}
+		}
+		if err := r.stillLocked(ctx, i); err != nil {
+			return err
+		}
+		applied, err := r.step(ctx, s, i, len(plan.Steps), g)
+		if err != nil {
+			result.Failed = s.Script
+			if g != nil && g.mode == stepwise {
+				result.Applied, result.Took, result.Version = nil, 0, migration.Version{}
+			}
+			return err
+		}
+		result.Applied = append(result.Applied, applied)
+		result.Took += applied.Took
+		if !s.Script.Version.IsZero() {
+			result.Version = s.Script.Version
+		}
+	}
+	if err := r.closeGroup(ctx, g); err != nil {
+		return err
+	}
+	if !versioned {
+		return r.fire(ctx, "afterVersioned")
+	}
+	return nil
+}
+
+func (r *run) betweenKinds(ctx context.Context) error {
+	if err := r.fire(ctx, "afterVersioned"); err != nil {
+		return err
+	}
+	return r.fire(ctx, "beforeRepeatables")
+}
+
+// stillLocked makes sure, every few seconds at most, that the lock's connection is alive.
+func (r *run) stillLocked(ctx context.Context, done int) error {
+	if time.Since(r.lockSeen) < lockCheck {
+		return nil
+	}
+	if err := r.lock.Check(ctx); err != nil {
+		e := r.wrap(err).(*Error)
+		e.Message = "the migration lock was lost: " + e.Message
+		e.Kept = fmt.Sprintf("%d scripts of this run stay applied", done)
+		return e
+	}
+	r.lockSeen = time.Now()
+	return nil
+}
+
+// lockCheck is how old the last sign of life of the lock's connection may be.
+const lockCheck = time.Second

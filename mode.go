@@ -1,0 +1,108 @@
+package skein
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/skein-db/skein/internal/postgres"
+	"github.com/skein-db/skein/internal/txblock"
+	"github.com/skein-db/skein/migration"
+)
+
+// mode is how a script and its history row relate to transactions.
+type mode uint8
+
+const (
+	// together: script and row are one transaction that travels in one message.
+	together mode = iota
+	// stepwise: one transaction, a message for each statement.
+	stepwise
+	// steered: the script begins and commits on its own. Whatever it leaves outside its own transactions runs in one of
+	// ours, as with a driver whose autocommit is off; the row goes with the last of them.
+	steered
+	// outside: each statement for itself, the row last.
+	outside
+)
+
+// transactional reports whether the mode keeps nothing of a script that fails.
+func (m mode) transactional() bool { return m == together || m == stepwise }
+
+// What still counts as small: such a script is sent in one message, a longer one statement by statement, so that its
+// progress, notices and timings are seen as they come.
+const (
+	smallBytes      = 64 << 10
+	smallStatements = 50
+)
+
+// decide chooses the mode of one text. The two kinds of statements must not meet in one script unless mixed says so.
+func (r *run) decide(ctx context.Context, pieces []*piece, config migration.ScriptConfig) (mode, error) {
+	if config.ExecuteInTransaction != nil {
+		if !*config.ExecuteInTransaction {
+			return outside, nil
+		}
+	} else if r.cfg.NoTransactions {
+		return outside, nil
+	}
+	var refused, plain *piece
+	chosen := together
+	size := 0
+	for _, p := range pieces {
+		size += p.stmt.End - p.stmt.Start
+		no, err := r.refusesTransaction(ctx, p.verdict)
+		if err != nil {
+			return 0, err
+		}
+		switch {
+		case no && refused == nil:
+			refused = p
+		case !no && plain == nil:
+			plain = p
+		}
+		switch {
+		case p.verdict.Class == txblock.Control && p.verdict.Control != txblock.Savepoint:
+			chosen = steered
+		case p.verdict.Class == txblock.CopyIn && chosen == together:
+			chosen = stepwise
+		}
+	}
+	if refused != nil && config.ExecuteInTransaction == nil {
+		if plain != nil && !r.cfg.Mixed {
+			return 0, mixedError(refused, plain)
+		}
+		return outside, nil
+	}
+	if chosen == together && (size > smallBytes || len(pieces) > smallStatements) {
+		chosen = stepwise
+	}
+	return chosen, nil
+}
+
+// refusesTransaction answers for one statement, asking the catalog where the text does not tell.
+func (r *run) refusesTransaction(ctx context.Context, v txblock.Verdict) (bool, error) {
+	switch v.Class {
+	case txblock.Refused:
+		return true, nil
+	case txblock.AskTable, txblock.AskIndex:
+		names := []string{v.Relation}
+		if !strings.Contains(v.Relation, ".") {
+			names = []string{postgres.Ident(r.history.Schema) + "." + v.Relation, v.Relation}
+		}
+		for _, name := range names {
+			if yes, err := r.conn.Partitioned(ctx, name); yes || err != nil {
+				return yes, r.wrap(err)
+			}
+		}
+	}
+	return false, nil
+}
+
+func mixedError(refused, plain *piece) error {
+	loc := (&failure{piece: refused, offset: -1}).location()
+	return &Error{
+		Kind: KindScript, Code: "ERROR", At: loc, Kept: "nothing of " + loc.Path + " ran",
+		Message: fmt.Sprintf("Detected both transactional and non-transactional statements within the same migration (even though mixed is false): "+
+			"%s cannot run in a transaction, line %d belongs into one", refused.verdict.What, plain.line()),
+		Hint: "move " + refused.verdict.What + " into a script of its own, or set mixed=true to run the whole script without a transaction",
+	}
+}

@@ -1,0 +1,74 @@
+package skein
+
+import (
+	"context"
+	"time"
+
+	"github.com/skein-db/skein/migration"
+)
+
+// Repair brings the history in line with the scripts: failed rows go, rows without a script are marked as deleted,
+// checksums, descriptions and types follow the scripts. Scripts are not run.
+func Repair(ctx context.Context, cfg Config) (*RepairResult, error) {
+	r, err := open(ctx, cfg)
+	if err != nil {
+		return &RepairResult{}, err
+	}
+	defer r.close()
+	result := &RepairResult{Target: r.target()}
+	if err = r.mustWrite(); err == nil {
+		err = r.surrounded(ctx, "Repair", func() error { return r.repair(ctx, result) })
+	}
+	result.Target = r.target()
+	return result, err
+}
+
+func (r *run) repair(ctx context.Context, result *RepairResult) error {
+	begin := time.Now()
+	if r.facts.HistoryKind != 0 {
+		// Flyway repairs without the lock; a migration that runs meanwhile would make the decision stale.
+		if err := r.acquire(ctx); err != nil {
+			return err
+		}
+	}
+	if err := r.readHistory(ctx); err != nil {
+		return err
+	}
+	fix, err := migration.PlanRepair(r.scripts, r.rows, migration.RepairOptions{Ignore: r.ignore(false), IgnoreJava: r.cfg.ignoresJava})
+	if err != nil {
+		return decisionError(err)
+	}
+	m := &message{}
+	m.own("begin")
+	for _, row := range fix.Remove {
+		m.own(r.history.DeleteFailedSQL(row))
+	}
+	rank := r.nextRank()
+	for _, row := range fix.MarkDeleted {
+		gone := row.Deletion(rank)
+		gone.InstalledBy = r.installedBy()
+		m.own(r.history.InsertSQL(gone))
+		rank++
+	}
+	for _, a := range fix.Align {
+		m.own(r.history.AlignSQL(a.Row.Rank, a.Description, a.Type, a.Checksum))
+	}
+	m.own("commit")
+	if !fix.Empty() {
+		if err := r.change(ctx, m); err != nil {
+			return err
+		}
+	}
+	result.Removed, result.Deleted, result.Aligned = fix.Remove, fix.MarkDeleted, fix.Align
+	for _, row := range fix.Remove {
+		r.report(RepairRemoved{Row: row})
+	}
+	for _, row := range fix.MarkDeleted {
+		r.report(RepairDeleted{Row: row})
+	}
+	for _, a := range fix.Align {
+		r.report(RepairAligned{Row: a.Row, Script: a.Script})
+	}
+	r.report(Repaired{Schema: r.history.Schema, Table: r.history.Table, Removed: len(fix.Remove), Took: time.Since(begin)})
+	return nil
+}

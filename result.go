@@ -1,0 +1,75 @@
+package skein
+
+import (
+	"time"
+
+	"github.com/skein-db/skein/migration"
+)
+
+// Target is the database that a result is about.
+type Target struct {
+	Database      string
+	User          string
+	ServerVersion string
+	Schema        string   // default schema, which holds the history table
+	Schemas       []string // managed schemas as configured; empty when none were
+	Table         string
+	Warnings      []string
+}
+
+// InfoResult is what Info found.
+type InfoResult struct {
+	Target
+	Entries []migration.Entry
+	// Version is the current version; zero when no versioned migration is applied.
+	Version migration.Version
+	// SchemasEmpty says that every managed schema is missing or empty.
+	SchemasEmpty bool
+}
+
+// MigrateResult is what Migrate did. After an error it tells what was done before.
+type MigrateResult struct {
+	Target
+	Initial migration.Version // zero: none
+	// InitialText is Initial as Flyway words it: "<< Empty Schema >>" for none.
+	InitialText string
+	Applied     []AppliedMigration
+	Version     migration.Version // of the last versioned migration of this run
+	Took        time.Duration
+	Failed      *migration.Script // the script that failed
+}
+
+// AppliedMigration is one script that ran.
+type AppliedMigration struct {
+	Script *migration.Script
+	Took   time.Duration
+}
+
+// ValidateResult is what Validate compared. Problems is empty when all is well.
+type ValidateResult struct {
+	Target
+	Problems []migration.Problem
+	Count    int // migrations looked at
+}
+
+// BaselineResult is what Baseline wrote.
+type BaselineResult struct {
+	Target
+	Version migration.Version
+	Already bool // the same baseline was there before; nothing was written
+}
+
+// RepairResult is what Repair changed in the history.
+type RepairResult struct {
+	Target
+	Removed []migration.Row       // failed rows, deleted
+	Deleted []migration.Row       // rows whose script is gone, marked as deleted
+	Aligned []migration.Alignment // rows whose checksum, description or type now follow the script
+}
+
+// CleanResult is what Clean emptied and dropped.
+type CleanResult struct {
+	Target
+	Cleaned []string
+	Dropped []string
+}

@@ -1,0 +1,122 @@
+package skein
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/skein-db/skein/internal/postgres"
+	"github.com/skein-db/skein/migration"
+)
+
+// createSchemas makes the managed schemas that are missing and notes them in the history, which it makes as well.
+// With a baseline the note follows the baseline's row.
+func (r *run) createSchemas(ctx context.Context, baseline bool) error {
+	if r.cfg.NoCreateSchemas {
+		if !r.exists(r.history.Schema) {
+			r.warn(Warning{
+				Text: fmt.Sprintf("The configuration option 'createSchemas' is false.\nHowever, the schema history table still needs a schema to reside in.\nYou must manually create a schema for the schema history table to reside in: %q does not exist", r.history.Schema),
+			})
+		}
+		return nil
+	}
+	for _, event := range []string{"createSchema", "beforeCreateSchema"} {
+		if err := r.fire(ctx, event); err != nil {
+			return err
+		}
+	}
+	if len(r.missing()) == 0 {
+		return nil
+	}
+	if err := r.acquire(ctx); err != nil {
+		return err
+	}
+	missing := r.missing() // whoever held the lock may have made some
+	if len(missing) == 0 {
+		return nil
+	}
+	m := &message{}
+	m.own("begin")
+	quoted := make([]string, len(missing))
+	for i, schema := range missing {
+		quoted[i] = postgres.Ident(schema)
+		m.own("create schema " + quoted[i])
+	}
+	note := migration.Row{
+		Rank: 0, Description: "<< Flyway Schema Creation >>", Type: migration.TypeSchema, Script: strings.Join(quoted, ","),
+		InstalledBy: r.installedBy(), Success: true,
+	}
+	if err := r.readHistory(ctx); err != nil {
+		return err
+	}
+	if len(r.rows) > 0 {
+		note.Rank = r.nextRank()
+	}
+	if r.facts.HistoryKind == 0 {
+		m.own(r.history.CreateSQL()...)
+		if baseline {
+			decision, err := r.baselineDecision()
+			if err != nil {
+				return err
+			}
+			m.own(r.history.InsertSQL(*decision.Insert))
+			note.Rank = decision.Insert.Rank + 1
+			r.baselined = true
+		}
+	}
+	m.own(r.history.InsertSQL(note), "commit")
+	if err := r.change(ctx, m); err != nil {
+		return err
+	}
+	for _, schema := range missing {
+		r.report(SchemaCreated{Schema: schema})
+	}
+	if r.facts.HistoryKind == 0 {
+		r.report(HistoryCreated{Schema: r.history.Schema, Table: r.history.Table, Baseline: baseline})
+	}
+	return r.survey(ctx)
+}
+
+func (r *run) missing() []string {
+	return slices.DeleteFunc(slices.Clone(r.managed), r.exists)
+}
+
+// createHistory makes the history table, with a first row if one is given.
+func (r *run) createHistory(ctx context.Context, first *migration.Row) error {
+	m := &message{}
+	m.own("begin")
+	m.own(r.history.CreateSQL()...)
+	if first != nil {
+		m.own(r.history.InsertSQL(*first))
+	}
+	m.own("commit")
+	if err := r.change(ctx, m); err != nil {
+		return err
+	}
+	r.report(HistoryCreated{Schema: r.history.Schema, Table: r.history.Table, Baseline: first != nil})
+	return r.survey(ctx)
+}
+
+// change carries out statements of Skein's own in one transaction.
+func (r *run) change(ctx context.Context, m *message) error {
+	err := m.send(ctx, r.conn, 0, nil)
+	if err == nil {
+		return nil
+	}
+	if rollback := r.conn.Rollback(context.WithoutCancel(ctx)); rollback != nil {
+		err = errors.Join(err, rollback)
+	}
+	e := r.wrap(err).(*Error)
+	e.Kept = "nothing was changed"
+	if pe, ok := errors.AsType[*pgconn.PgError](err); ok {
+		switch pe.Code {
+		case stateDuplicateSchema, stateDuplicateTable, stateUnique:
+			e.Hint = "somebody else made it at the same moment; run the same command again"
+		}
+	}
+	return e
+}

@@ -1,0 +1,315 @@
+// Package skein is schema version control for PostgreSQL that speaks Flyway's dialect natively: the same file names,
+// the same flyway_schema_history table, the same checksums and states.
+//
+// Each function does one of Flyway's commands on one database and returns what it found or did:
+//
+//	//go:embed sql
+//	var scripts embed.FS
+//
+//	result, err := skein.Migrate(ctx, skein.Config{
+//		URL:    "postgres://app@db/shop",
+//		Source: source.FS(scripts, "sql"),
+//	})
+//
+// Config's zero values are Flyway's defaults. What happens on the way is told through Config.Report. Every error is
+// an *Error.
+package skein
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/skein-db/skein/internal/postgres"
+	"github.com/skein-db/skein/migration"
+	"github.com/skein-db/skein/source"
+)
+
+// Versions of PostgreSQL by server_version_num.
+const (
+	oldestServer = 110000 // catalogs and SQL that Skein asks for
+	newestKnown  = 190000 // exclusive: beyond it Skein goes on with a warning
+)
+
+// run is one command on one target.
+type run struct {
+	cfg     Config
+	conn    *postgres.Conn
+	lock    *postgres.Lock // nil until something is to be changed
+	facts   postgres.Facts
+	history postgres.History
+	managed []string // schemas, the default one first unless Schemas lists it
+	session postgres.Session
+
+	placeholders migration.Placeholders // with the built-in ones
+	scripts      []migration.Script
+	callbacks    []migration.Callback
+	code         map[*migration.Script]Migration // what runs for migrations written in Go
+
+	rows      []migration.Row // the history as last read
+	lockSeen  time.Time       // last sign of life of the lock
+	warnings  []string
+	baselined bool // the baseline's row went in together with the schemas
+}
+
+// open loads the scripts and connects, side by side, and brings both together.
+func open(ctx context.Context, cfg Config) (*run, error) {
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
+	r := &run{cfg: cfg}
+	type loaded struct {
+		files, callbacks source.Release
+		err              error
+	}
+	loading := make(chan loaded, 1)
+	go func() {
+		var l loaded
+		l.files, l.callbacks, l.err = cfg.load(ctx)
+		loading <- l
+	}()
+	connectErr := r.connect(ctx)
+	l := <-loading
+	if err := cmp.Or(l.err, connectErr); err != nil {
+		r.close()
+		return nil, sourceError(err)
+	}
+	if err := r.begin(ctx, l.files, l.callbacks); err != nil {
+		r.close()
+		return nil, err
+	}
+	return r, nil
+}
+
+// begin looks at the target and resolves the scripts, whose built-in placeholders need it.
+func (r *run) begin(ctx context.Context, files, callbacks source.Release) error {
+	if err := r.survey(ctx); err != nil {
+		return err
+	}
+	r.report(Connected{
+		Database: r.facts.Database, User: r.facts.User, Host: r.conn.Host(), ServerVersion: r.serverVersion(),
+		Schema: r.history.Schema, Table: r.history.Table,
+	})
+	r.placeholders = r.builtIns()
+	if r.facts.VersionNum >= newestKnown {
+		r.warn(Warning{Text: fmt.Sprintf("PostgreSQL %s is newer than this version of Skein knows; going on", r.serverVersion())})
+	}
+	for _, text := range slices.Concat(files.Warnings, callbacks.Warnings) {
+		r.warn(Warning{Text: text})
+	}
+	if err := r.resolve(files, callbacks); err != nil {
+		return err
+	}
+	r.session = postgres.CleanSession(r.cfg.Role)
+	if !r.has("afterConnect") && r.cfg.InitSQL == "" {
+		return nil
+	}
+	if err := r.fire(ctx, "afterConnect"); err != nil {
+		return err
+	}
+	texts := []string{r.cfg.InitSQL}
+	for _, c := range r.callbacks {
+		if c.Event == "afterConnect" {
+			texts = append(texts, c.Text)
+		}
+	}
+	session, err := r.conn.CaptureSession(ctx, texts...)
+	r.session = session
+	return r.wrap(err)
+}
+
+// survey reads the facts and checks that a history table is one.
+func (r *run) survey(ctx context.Context) error {
+	schema := r.cfg.DefaultSchema
+	if schema == "" && len(r.cfg.Schemas) > 0 {
+		schema = r.cfg.Schemas[0]
+	}
+	table := cmp.Or(r.cfg.Table, "flyway_schema_history")
+	facts, err := r.conn.ReadFacts(ctx, schema, r.cfg.Schemas, table)
+	if err != nil {
+		return r.wrap(err)
+	}
+	r.facts = facts
+	r.history = postgres.History{Schema: facts.Schema, Table: table, Tablespace: r.cfg.Tablespace}
+	r.managed = r.cfg.Schemas
+	if !slices.Contains(r.managed, facts.Schema) {
+		r.managed = append([]string{facts.Schema}, r.managed...)
+	}
+	return r.checkTarget()
+}
+
+func (r *run) checkTarget() error {
+	refuse := func(message, hint string) error {
+		return &Error{Kind: KindRefused, Code: "ERROR", Message: message, Hint: hint}
+	}
+	where := fmt.Sprintf("%q.%q", r.history.Schema, r.history.Table)
+	switch kind := r.facts.HistoryKind; {
+	case r.facts.VersionNum < oldestServer:
+		return refuse("PostgreSQL "+r.serverVersion()+" is too old", "Skein needs version 11 or newer")
+	case r.history.Schema == "":
+		return refuse("no schema to work in: the search_path is empty", "set defaultSchema or schemas")
+	case kind != 0 && kind != 'r':
+		return refuse(fmt.Sprintf("%s is no table but a %s", where, relationKinds[kind]), "choose another name with the setting table")
+	case kind == 'r':
+		if err := postgres.CheckShape(r.facts.HistoryColumns); err != nil {
+			return shapeError(where, err)
+		}
+	}
+	return nil
+}
+
+var relationKinds = map[byte]string{
+	'v': "view", 'm': "materialized view", 'p': "partitioned table", 'f': "foreign table", 'S': "sequence",
+	'i': "index", 'I': "partitioned index", 'c': "composite type", 't': "TOAST table",
+}
+
+func shapeError(where string, err error) error {
+	return &Error{
+		Kind: KindRefused, Code: "ERROR", Message: where + " is not a schema history table: " + err.Error(), Err: err,
+		Hint: "choose another name with the setting table, or mend the table by hand",
+	}
+}
+
+// mustWrite refuses a target that takes no writes, before anything is tried.
+func (r *run) mustWrite() error {
+	switch {
+	case r.facts.InRecovery:
+		return &Error{
+			Kind: KindRefused, Code: "ERROR", Message: "the server at " + r.conn.Host() + " is a read-only replica; nothing was changed",
+			Hint: "connect to the primary (with several hosts: targetServerType=primary)",
+		}
+	case r.facts.ReadOnly:
+		return &Error{
+			Kind: KindRefused, Code: "ERROR", Message: "transactions on " + r.facts.Database + " are read only; nothing was changed",
+			Hint: "see the setting default_transaction_read_only of the database, the role or the URL",
+		}
+	}
+	return nil
+}
+
+// readHistory reads the rows, if there is a table.
+func (r *run) readHistory(ctx context.Context) error {
+	r.rows = nil
+	if r.facts.HistoryKind != 'r' {
+		return nil
+	}
+	rows, err := r.conn.ReadHistory(ctx, r.history)
+	if shape, ok := errors.AsType[*postgres.ShapeError](err); ok {
+		return shapeError(fmt.Sprintf("%q.%q", r.history.Schema, r.history.Table), shape)
+	}
+	r.rows = rows
+	return r.wrap(err)
+}
+
+func (r *run) entries(opt migration.ReconcileOptions) ([]migration.Entry, error) {
+	opt.IgnoreJava = r.cfg.ignoresJava
+	entries, err := migration.Reconcile(r.scripts, r.rows, opt)
+	if err != nil {
+		return nil, decisionError(err)
+	}
+	if err := migration.CheckTarget(entries, opt.Target); err != nil {
+		return nil, decisionError(err)
+	}
+	return entries, nil
+}
+
+func (r *run) reconcileOptions() migration.ReconcileOptions {
+	return migration.ReconcileOptions{Target: r.cfg.TargetVersion, OutOfOrder: r.cfg.OutOfOrder}
+}
+
+func (r *run) report(e Event) {
+	if r.cfg.Report != nil {
+		r.cfg.Report(e)
+	}
+}
+
+func (r *run) warn(w Warning) {
+	r.warnings = append(r.warnings, w.Text)
+	r.report(w)
+}
+
+func (r *run) target() Target {
+	return Target{
+		Database: r.facts.Database, User: r.facts.User, ServerVersion: r.serverVersion(),
+		Schema: r.history.Schema, Schemas: r.cfg.Schemas, Table: r.history.Table, Warnings: r.warnings,
+	}
+}
+
+// serverVersion is the number alone: "15.20", not "15.20 (Debian 15.20-0+deb12u1)".
+func (r *run) serverVersion() string {
+	number, _, _ := strings.Cut(r.facts.Version, " ")
+	return number
+}
+
+func (r *run) exists(schema string) bool { return slices.Contains(r.facts.Existing, schema) }
+
+func (r *run) close() {
+	if r.lock != nil {
+		r.lock.Close()
+	}
+	if r.conn != nil {
+		r.conn.Close()
+	}
+}
+
+// connect opens the working connection, trying again as often as ConnectRetries says.
+func (r *run) connect(ctx context.Context) error {
+	longest := time.Duration(cmp.Or(r.cfg.ConnectRetriesInterval, 120)) * time.Second
+	for attempt, wait := 0, time.Second; ; attempt, wait = attempt+1, min(2*wait, longest) {
+		conn, err := r.dial(ctx, "skein")
+		if err == nil {
+			r.conn = conn
+			return nil
+		}
+		if attempt >= r.cfg.ConnectRetries || ctx.Err() != nil {
+			return r.wrap(err)
+		}
+		r.warn(Warning{Text: fmt.Sprintf("Connection error: %v\nRetrying in %d sec...", err, int(wait.Seconds()))})
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return r.wrap(ctx.Err())
+		}
+	}
+}
+
+func (r *run) dial(ctx context.Context, name string) (*postgres.Conn, error) {
+	cfg, err := r.connConfig(ctx)
+	if err != nil {
+		return nil, err
+	}
+	opt, err := r.connOptions(name)
+	if err != nil {
+		return nil, err
+	}
+	return postgres.Open(ctx, cfg, opt)
+}
+
+func (r *run) connOptions(name string) (postgres.Options, error) {
+	initSQL, err := r.cfg.Placeholders.Replace(r.cfg.InitSQL)
+	if err != nil {
+		return postgres.Options{}, &Error{Kind: KindConfig, Code: "ERROR", Message: "initSql: " + err.Error(), Err: err}
+	}
+	return postgres.Options{ApplicationName: name, Role: r.cfg.Role, InitSQL: initSQL, OnNotice: r.notice}, nil
+}
+
+func (r *run) notice(severity, code, message string) {
+	r.report(Notice{Severity: severity, Code: code, Text: message})
+}
+
+func (r *run) connConfig(ctx context.Context) (*pgx.ConnConfig, error) {
+	if r.cfg.Connection != nil {
+		return r.cfg.Connection(ctx)
+	}
+	cfg, err := pgx.ParseConfig(r.cfg.URL)
+	if err != nil {
+		return nil, &Error{Kind: KindConfig, Code: "CONFIGURATION", Message: "the URL cannot be read: " + err.Error(), Err: err}
+	}
+	return cfg, nil
+}
