@@ -2,7 +2,6 @@ package skein
 
 import (
 	"context"
-	"fmt"
 	"slices"
 
 	"github.com/skein-db/skein/migration"
@@ -21,9 +20,10 @@ func (r *run) fire(ctx context.Context, event string) error {
 			continue
 		}
 		if err := r.callback(ctx, c); err != nil {
-			e := r.explain(err, "ERROR", "Error while executing "+event+" callback "+c.Path)
-			if e.At != nil && e.Kept == "" {
-				e.Kept = fmt.Sprintf("it stopped the callback for %s", event)
+			e := r.explain(err, "DB_CONNECTION", "after the last statement of "+c.Path)
+			e.Callback = event
+			if e.At == nil {
+				e.At = &Location{Path: c.Path, Physical: c.Physical}
 			}
 			return e
 		}

@@ -34,6 +34,9 @@ type Error struct {
 	// Message says what happened, without where and what next.
 	Message string
 
+	// Callback is the event whose callback failed; "" when it was none.
+	Callback string
+
 	// At is where in a script it happened; nil when it was not in one.
 	At *Location
 	// SQL is what the server said; nil when it said nothing.
