@@ -34,10 +34,7 @@ func (r *run) surrounded(ctx context.Context, command string, do func() error) e
 }
 
 func (r *run) info(ctx context.Context, result *InfoResult) error {
-	if err := r.readHistory(ctx); err != nil {
-		return err
-	}
-	entries, err := r.entries(r.reconcileOptions())
+	entries, err := r.reconcile(ctx)
 	if err != nil {
 		return err
 	}
@@ -87,10 +84,7 @@ func (r *run) validate(ctx context.Context, pendingIsFine bool) ([]migration.Pro
 }
 
 func (r *run) compare(ctx context.Context, pendingIsFine bool) ([]migration.Problem, int, error) {
-	if err := r.readHistory(ctx); err != nil {
-		return nil, 0, err
-	}
-	entries, err := r.entries(r.reconcileOptions())
+	entries, err := r.reconcile(ctx)
 	if err != nil {
 		return nil, 0, err
 	}

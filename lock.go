@@ -35,6 +35,7 @@ func (r *run) acquire(ctx context.Context) error {
 	if err := r.awaitLock(ctx, lock, key); err != nil {
 		return r.wrap(err)
 	}
+	r.entries = nil
 	return r.survey(ctx)
 }
 

@@ -141,10 +141,7 @@ func (r *run) nonEmpty(ctx context.Context) ([]string, error) {
 
 // plan reads the history and decides what to run.
 func (r *run) plan(ctx context.Context) (migration.Plan, []migration.Entry, error) {
-	if err := r.readHistory(ctx); err != nil {
-		return migration.Plan{}, nil, err
-	}
-	entries, err := r.entries(r.reconcileOptions())
+	entries, err := r.reconcile(ctx)
 	if err != nil {
 		return migration.Plan{}, nil, err
 	}

@@ -103,6 +103,7 @@ func (r *run) createHistory(ctx context.Context, first *migration.Row) error {
 
 // change carries out statements of Skein's own in one transaction.
 func (r *run) change(ctx context.Context, m *message) error {
+	r.entries = nil
 	err := m.send(ctx, r.conn, 0, nil)
 	if err == nil {
 		return nil

@@ -52,8 +52,9 @@ type run struct {
 	callbacks    []migration.Callback
 	code         map[*migration.Script]Migration // what runs for migrations written in Go
 
-	rows      []migration.Row // the history as last read
-	lockSeen  time.Time       // last sign of life of the lock
+	rows      []migration.Row   // the history as last read
+	entries   []migration.Entry // what comparing scripts and rows gave; nil once anything may have changed the history
+	lockSeen  time.Time         // last sign of life of the lock
 	warnings  []string
 	baselined bool // the baseline's row went in together with the schemas
 }
@@ -207,20 +208,26 @@ func (r *run) readHistory(ctx context.Context) error {
 	return r.wrap(err)
 }
 
-func (r *run) entries(opt migration.ReconcileOptions) ([]migration.Entry, error) {
-	opt.IgnoreJava = r.cfg.ignoresJava
-	entries, err := migration.Reconcile(r.scripts, r.rows, opt)
+// reconcile reads the history and compares the scripts with it. What the comparison before gave still holds as long as
+// nothing of ours and, under the lock, nobody else has had a chance to write.
+func (r *run) reconcile(ctx context.Context) ([]migration.Entry, error) {
+	if r.entries != nil {
+		return r.entries, nil
+	}
+	if err := r.readHistory(ctx); err != nil {
+		return nil, err
+	}
+	entries, err := migration.Reconcile(r.scripts, r.rows, migration.ReconcileOptions{
+		Target: r.cfg.TargetVersion, OutOfOrder: r.cfg.OutOfOrder, IgnoreJava: r.cfg.ignoresJava,
+	})
 	if err != nil {
 		return nil, decisionError(err)
 	}
-	if err := migration.CheckTarget(entries, opt.Target); err != nil {
+	if err := migration.CheckTarget(entries, r.cfg.TargetVersion); err != nil {
 		return nil, decisionError(err)
 	}
+	r.entries = entries
 	return entries, nil
-}
-
-func (r *run) reconcileOptions() migration.ReconcileOptions {
-	return migration.ReconcileOptions{Target: r.cfg.TargetVersion, OutOfOrder: r.cfg.OutOfOrder}
 }
 
 func (r *run) report(e Event) {

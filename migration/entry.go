@@ -68,10 +68,17 @@ func (e *Entry) Category() string {
 	return "Versioned"
 }
 
-// Undoable returns "Yes", "No", or "" where the question makes no sense.
+// Undoable returns what info's table says: "Yes", "No", or "" where the question makes no sense.
 func (e *Entry) Undoable() string {
-	t := e.Type()
-	if e.Version().IsZero() || t == TypeDelete || t.IsUndo() || e.State == StateDeleted || e.State == StateUndone {
+	if e.Type() == TypeDelete || e.State == StateDeleted {
+		return ""
+	}
+	return e.UndoableInJSON()
+}
+
+// UndoableInJSON returns what info's JSON says, which asks the question of deleted migrations too.
+func (e *Entry) UndoableInJSON() string {
+	if e.Version().IsZero() || e.Type().IsUndo() || e.State == StateUndone {
 		return ""
 	}
 	if e.Undo != nil && !e.State.Failed() {

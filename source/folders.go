@@ -31,9 +31,10 @@ func (f *folders) Load(ctx context.Context) (Release, error) {
 			}
 			continue
 		}
+		physical := func(path string) string { return filepath.Join(l.physical, filepath.FromSlash(path)) }
 		w := walk{fsys: os.DirFS(l.physical), wanted: f.wanted, place: func(path, name string) migration.File {
-			return migration.File{Path: name, Location: l.descriptor, Physical: filepath.Join(l.physical, filepath.FromSlash(path))}
-		}}
+			return migration.File{Path: name, Location: l.descriptor, Physical: physical(path)}
+		}, read: func(path string) ([]byte, error) { return readFile(physical(path)) }}
 		if l.glob != nil {
 			w.rename = l.glob.match
 		}

@@ -29,7 +29,8 @@ var update = flag.Bool("update", false, "record what comes out as wanted")
 //	options   words: failOnMissing, here (no WorkingDirectory), suffixes=.a,.b
 //	want      what comes out: files, then "warning: …" and "error: …"; $WORK is the tree's folder
 //
-// What want says of filesystem: locations was recorded from Flyway 13.0.0's own scanner over the same trees.
+// The files in want, for one filesystem: location without WorkingDirectory, are those that the scanner of Flyway 13.0.0
+// finds in the same tree.
 func TestLocations(t *testing.T) {
 	names, err := filepath.Glob("testdata/*.txtar")
 	if err != nil || len(names) == 0 {

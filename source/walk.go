@@ -23,6 +23,7 @@ type walk struct {
 	wanted func(name string) bool                        // whether a file's content matters; name has no folders
 	rename func(path string) (name string, ok bool)      // nil: every file, under its path below the root
 	place  func(path, name string) (file migration.File) // fills in all but Content
+	read   func(path string) ([]byte, error)
 
 	files    []migration.File // by name
 	warnings []string
@@ -47,7 +48,7 @@ func (w *walk) run(ctx context.Context) error {
 	slices.SortFunc(w.found, func(a, b found) int {
 		return cmp.Or(strings.Compare(a.name, b.name), strings.Compare(a.path, b.path))
 	})
-	return w.read(ctx)
+	return w.readAll(ctx)
 }
 
 // folder lists a folder and those in it. What is hidden stays out only as a folder, as in Flyway.
@@ -114,9 +115,9 @@ func (w *walk) warn(p, format string, args ...any) {
 	w.warnings = append(w.warnings, w.place(p, p).Physical+": "+fmt.Sprintf(format, args...))
 }
 
-// read fills w.files. Reading small files is waiting for system calls, so more of them are under way than there are
+// readAll fills w.files. Reading small files is waiting for system calls, so more of them are under way than there are
 // processors; the first few unreadable files are all named.
-func (w *walk) read(ctx context.Context) error {
+func (w *walk) readAll(ctx context.Context) error {
 	w.files = make([]migration.File, len(w.found))
 	var next atomic.Int64
 	var group sync.WaitGroup
@@ -144,7 +145,7 @@ func (w *walk) read(ctx context.Context) error {
 func (w *walk) readFile(i int) (err error) {
 	f := w.place(w.found[i].path, w.found[i].name)
 	if w.wanted(path.Base(f.Path)) {
-		if f.Content, err = fs.ReadFile(w.fsys, w.found[i].path); err != nil {
+		if f.Content, err = w.read(w.found[i].path); err != nil {
 			return &migration.Error{Code: migration.CodeError, Path: f.Physical, Message: fmt.Sprintf("cannot be read: %v", cause(err)),
 				Hint: "let the user who runs Skein read it; nothing was run", Err: err}
 		}

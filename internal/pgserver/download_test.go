@@ -58,7 +58,7 @@ func TestDownloadOnce(t *testing.T) {
 	requests := repository(t, rightHash)
 	cache := filepath.Join(t.TempDir(), "cache")
 	for range 2 {
-		in, err := download(context.Background(), cache, downloads[14], nil)
+		in, err := download(t.Context(), cache, downloads[14], nil)
 		if err != nil || in.Version != "14.18" || !strings.HasPrefix(in.BinDir, cache) {
 			t.Fatalf("download = %+v, %v", in, err)
 		}
@@ -72,7 +72,7 @@ func TestDownloadOnce(t *testing.T) {
 }
 
 func TestDownloadFails(t *testing.T) {
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	for _, c := range []struct {
 		name, want string
@@ -92,7 +92,7 @@ func TestDownloadFails(t *testing.T) {
 			awaitEmpty(t, cache) // also the abandoned part ends, and cleans up
 		})
 	}
-	if in, err := Download(context.Background(), 9, nil); err == nil || !strings.Contains(err.Error(), "only the majors 14 to 18") {
+	if in, err := Download(t.Context(), 9, nil); err == nil || !strings.Contains(err.Error(), "only the majors 14 to 18") {
 		t.Errorf("PostgreSQL 9: got %+v, %v", in, err)
 	}
 }

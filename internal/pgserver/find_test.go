@@ -1,7 +1,6 @@
 package pgserver
 
 import (
-	"context"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -53,16 +52,16 @@ func fakeInstallation(t *testing.T, dir, version string) string {
 func TestEnvironmentWins(t *testing.T) {
 	dir := fakeInstallation(t, t.TempDir(), "11.5")
 	t.Setenv(EnvBinDir, dir)
-	found, err := Find(context.Background())
+	found, err := Find(t.Context())
 	if err != nil || len(found) != 1 || found[0].BinDir != dir || found[0].Version != "11.5" {
 		t.Errorf("Find = %+v, %v; want %s alone", found, err, dir)
 	}
-	in, err := choose(context.Background(), Options{Major: 16}, func(string) {})
+	in, err := choose(t.Context(), Options{Major: 16}, func(string) {})
 	if err == nil {
 		t.Errorf("asked for 16 the folder with 11.5 gave %+v", in)
 	}
 	t.Setenv(EnvBinDir, t.TempDir())
-	if found, err := Find(context.Background()); err == nil {
+	if found, err := Find(t.Context()); err == nil {
 		t.Errorf("an empty folder gave %+v", found)
 	}
 }
@@ -79,7 +78,7 @@ func TestFindIsNewestFirst(t *testing.T) {
 	t.Setenv("PATH", fakeInstallation(t, filepath.Join(root, "path"), "12.3"))
 	defer func(saved []string) { places = saved }(places)
 	places = []string{filepath.Join(root, "*")}
-	found, err := Find(context.Background())
+	found, err := Find(t.Context())
 	var versions []string
 	for _, in := range found {
 		versions = append(versions, in.Version)

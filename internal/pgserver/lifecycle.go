@@ -14,6 +14,7 @@ import (
 // Mode is a way to shut a server down, as in `pg_ctl stop -m`.
 type Mode string
 
+// The modes that PostgreSQL knows.
 const (
 	Smart     Mode = "smart"     // waits until every client is gone
 	Fast      Mode = "fast"      // ends sessions, writes a checkpoint

@@ -22,7 +22,7 @@ func (s *Server) spawn(context.Context) (*process, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open PostgreSQL's log: %w", err)
 	}
-	defer log.Close()
+	defer func() { _ = log.Close() }() // the server has its own handle
 	cmd := exec.Command(filepath.Join(s.BinDir, "postgres"), "-D", s.DataDir, "-p", strconv.Itoa(s.Port))
 	cmd.Dir, cmd.Env = s.DataDir, serverEnv()
 	cmd.Stdout, cmd.Stderr = log, log

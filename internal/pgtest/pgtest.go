@@ -42,6 +42,9 @@ var settings = map[string]string{
 	"shared_buffers":   "32MB",
 	"max_wal_size":     "256MB",
 	"log_checkpoints":  "off", // each new database makes two
+	// In the server's folder, which is removed, and not in the system's, where a
+	// server that was killed leaves it.
+	"dynamic_shared_memory_type": "mmap",
 }
 
 // shared is this process's server.
@@ -130,9 +133,9 @@ func run(more map[string]string, detached bool) (*pgserver.Server, error) {
 // chosenBinDir is what SKEIN_TEST_POSTGRES means; "" leaves it to pgserver.
 func chosenBinDir(ctx context.Context) (string, error) {
 	choice := os.Getenv(envPostgres)
-	major, err := strconv.Atoi(choice)
-	if err != nil {
-		return choice, nil
+	major, notANumber := strconv.Atoi(choice)
+	if notANumber != nil {
+		return choice, nil //nolint:nilerr // it is a folder, then
 	}
 	found, err := pgserver.Find(ctx)
 	if err != nil {

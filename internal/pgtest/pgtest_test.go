@@ -1,7 +1,6 @@
 package pgtest
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"strings"
@@ -47,13 +46,13 @@ func TestRowsAreText(t *testing.T) {
 	}
 }
 
-func TestDroppedAfterTheTest(t *testing.T) {
+func TestDroppedAfterTheTest(t *testing.T) { //nolint:tparallel // what follows the subtest looks at what it left
 	t.Parallel()
 	var dropped *DB
 	var role string
 	t.Run("owner", func(t *testing.T) {
 		dropped = NewOwned(t)
-		conn, err := pgx.Connect(context.Background(), dropped.URL) // stays open
+		conn, err := pgx.Connect(t.Context(), dropped.URL) // stays open
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -78,30 +77,30 @@ func TestOwnedByAnOrdinaryRole(t *testing.T) {
 		t.Errorf("the owner (-want +got):\n%s", diff)
 	}
 	name, url := db.Role(t, "createrole")
-	conn, err := pgx.Connect(context.Background(), url)
+	conn, err := pgx.Connect(t.Context(), url)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close(context.Background())
+	defer conn.Close(t.Context())
 	var user, database string
-	if err := conn.QueryRow(context.Background(), "select current_user, current_database()").Scan(&user, &database); err != nil {
+	if err := conn.QueryRow(t.Context(), "select current_user, current_database()").Scan(&user, &database); err != nil {
 		t.Fatal(err)
 	}
 	if user != name || database != db.Name {
 		t.Errorf("connected as %s to %s, want %s to %s", user, database, name, db.Name)
 	}
-	if _, err := conn.Exec(context.Background(), "select * from mine.t"); err == nil {
+	if _, err := conn.Exec(t.Context(), "select * from mine.t"); err == nil {
 		t.Error("the second role may read the owner's table")
 	}
 }
 
-func TestConnIsOpenAndClosed(t *testing.T) {
+func TestConnIsOpenAndClosed(t *testing.T) { //nolint:tparallel // what follows the subtest looks at what it left
 	t.Parallel()
 	db := New(t)
 	var conn *pgx.Conn
 	t.Run("open", func(t *testing.T) {
 		conn = db.Conn(t)
-		if err := conn.Ping(context.Background()); err != nil {
+		if err := conn.Ping(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 	})
@@ -117,7 +116,7 @@ func TestOwnServerCrashes(t *testing.T) {
 	db.Exec(t, "create table t as select current_setting('wal_level') as level")
 	pid := s.PID()
 	s.Kill()
-	if err := s.Restart(context.Background(), pgserver.Fast); err != nil {
+	if err := s.Restart(t.Context(), pgserver.Fast); err != nil {
 		t.Fatal(err)
 	}
 	if got := db.Value(t, "select level from t"); got != "logical" || s.PID() == pid {
@@ -132,7 +131,7 @@ func TestOwnServerMayBeEndedByTheTest(t *testing.T) {
 	t.Parallel()
 	s := Server(t, nil)
 	On(t, s)
-	if err := s.Halt(context.Background(), pgserver.Immediate); err != nil {
+	if err := s.Halt(t.Context(), pgserver.Immediate); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -150,7 +149,7 @@ func TestServerLogAndMajor(t *testing.T) {
 }
 
 func TestChosenBinDir(t *testing.T) {
-	ctx := context.Background()
+	ctx := t.Context()
 	t.Setenv(pgserver.EnvBinDir, "")
 	t.Setenv(envPostgres, "/some/where/bin")
 	if dir, err := chosenBinDir(ctx); dir != "/some/where/bin" || err != nil {

@@ -4,7 +4,6 @@ package pgtest
 
 import (
 	"bufio"
-	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -124,12 +123,12 @@ func postmasterOf(t *testing.T, out string) (pid int, dir string) {
 // evidence finds the failed test's table in the database it was told of.
 func evidence(t *testing.T, url string) {
 	t.Helper()
-	conn, err := pgx.Connect(context.Background(), url)
+	conn, err := pgx.Connect(t.Context(), url)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close(context.Background())
-	if _, err := conn.Exec(context.Background(), "table evidence"); err != nil {
+	defer conn.Close(t.Context())
+	if _, err := conn.Exec(t.Context(), "table evidence"); err != nil {
 		t.Error(err)
 	}
 }

@@ -57,7 +57,7 @@ func (db *DB) sql(t testing.TB, url, sql string, args ...any) [][]string {
 	if err != nil {
 		t.Fatalf("pgtest: connect to %s: %v", url, err)
 	}
-	defer conn.Close(ctx)
+	defer func() { _ = conn.Close(ctx) }()
 	var out [][]string
 	if len(args) == 0 {
 		out, err = runText(ctx, conn, sql)

@@ -1,0 +1,89 @@
+package config
+
+import (
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// check validates every effective value once, so that the getters cannot fail.
+func check(entries map[string]*entry, f *findings) {
+	for _, slot := range slices.Sorted(maps.Keys(entries)) {
+		e := entries[slot]
+		k, _ := Lookup(e.name)
+		if checkStanding(k, e, f) {
+			checkValue(k, e, f)
+		}
+	}
+}
+
+// checkStanding refuses what Skein cannot do, unless it is asked for what it
+// does anyway. false: nothing more is to be said about the value.
+func checkStanding(k Key, e *entry, f *findings) bool {
+	text := e.value.String()
+	if k.Kind == Boolean {
+		text = strings.ToLower(text)
+	}
+	changes := text != k.Default || k.Kind == Map
+	switch {
+	case k.Standing == NotYet && changes:
+		f.mistake(e.origin, e.name, k.Note, "%s is not available in this release of Skein", e.name)
+	case k.Standing == Refused && changes:
+		f.mistake(e.origin, e.name, k.Note, "%s is not supported", e.name)
+	case k.Loud && changes:
+		f.warn(e.origin, "%s has no effect: %s", e.name, k.Note)
+		return true
+	default:
+		return true
+	}
+	return false
+}
+
+func checkValue(k Key, e *entry, f *findings) {
+	text := e.value.String()
+	if e.value.isList && k.Kind != List {
+		kind := k.Kind
+		if kind == Map {
+			kind = Text // of its entries
+		}
+		f.mistake(e.origin, e.name, "", "%s is %s, not a list", e.name, kind)
+		return
+	}
+	switch k.Kind {
+	case Boolean:
+		if !isBool(text) {
+			f.mistake(e.origin, e.name, "", "Invalid value for %s: %q (should be either true or false)", e.name, text)
+		}
+	case Integer:
+		n, err := strconv.Atoi(text)
+		switch {
+		case err != nil:
+			f.mistake(e.origin, e.name, "", "Invalid value for %s: %q is not a whole number", e.name, text)
+		case n < k.Min:
+			f.mistake(e.origin, e.name, "", "Invalid value for %s: %d is less than %d", e.name, n, k.Min)
+		}
+	case Text:
+		if k.Max > 0 && utf8.RuneCountInString(text) > k.Max {
+			f.mistake(e.origin, e.name, "", "%s is longer than %d characters", e.name, k.Max)
+		}
+	case Map:
+		if rest, ok := strings.CutPrefix(slot(e.name), "placeholders."); ok && strings.HasPrefix(rest, "flyway:") {
+			f.mistake(e.origin, e.name, "names that begin with flyway: are filled in by the run", "%s cannot be set", e.name)
+		}
+	}
+	if len(k.Words) > 0 && text != "" && !slices.ContainsFunc(k.Words, func(w string) bool { return strings.EqualFold(w, text) }) {
+		f.mistake(e.origin, e.name, didYouMean(text, k.Words), "Invalid value for %s: %q is not one of %s", e.name, text, strings.Join(k.Words, ", "))
+	}
+	if text == "" && slices.Contains(neverEmpty, k.Name) {
+		f.mistake(e.origin, e.name, "", "%s must not be empty", e.name)
+	}
+}
+
+// neverEmpty are the texts without which file names or placeholders could not
+// be told apart.
+var neverEmpty = []string{
+	"sqlMigrationSeparator", "placeholderPrefix", "placeholderSuffix", "placeholderSeparator",
+	"scriptPlaceholderPrefix", "scriptPlaceholderSuffix", "table", "baselineVersion", "encoding", "target",
+}

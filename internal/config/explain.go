@@ -1,0 +1,84 @@
+package config
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/skein-db/skein/internal/secret"
+)
+
+// Setting is one effective value as `config explain` shows it. Secrets are
+// masked, in URLs too.
+type Setting struct {
+	Key      string   `json:"key"`
+	Value    string   `json:"value"` // lists comma separated
+	List     []string `json:"list,omitempty"`
+	Origin   Origin   `json:"-"`
+	From     string   `json:"from"` // Origin as text
+	Overrode []Shadow `json:"overrode,omitempty"`
+	Standing Standing `json:"-"`
+	Note     string   `json:"note,omitempty"`
+}
+
+// Shadow is a value that a stronger source replaced.
+type Shadow struct {
+	Value  string `json:"value"`
+	Origin Origin `json:"-"`
+	From   string `json:"from"`
+}
+
+// Explain lists every setting that is in effect: those given, in the order of
+// Keys, and the honoured ones that stand at their default. The strongest shadow
+// comes first.
+func (s *Settings) Explain() []Setting {
+	var list []Setting
+	for _, k := range table {
+		if k.Kind != Map {
+			if e, ok := s.entries[k.Name]; ok {
+				list = append(list, explain(k, e))
+			} else if k.Standing == Honoured {
+				list = append(list, explain(k, &entry{name: k.Name, value: textValue(k.Default)}))
+			}
+			continue
+		}
+		for _, slot := range slices.Sorted(maps.Keys(s.entries)) {
+			if e := s.entries[slot]; strings.HasPrefix(e.name, k.family()) {
+				list = append(list, explain(k, e))
+			}
+		}
+	}
+	return list
+}
+
+func explain(k Key, e *entry) Setting {
+	s := Setting{Key: e.name, Value: show(k, e.name, e.value), Origin: e.origin, From: e.origin.String(), Standing: k.Standing}
+	if k.Kind == List {
+		s.List = e.value.items()
+	}
+	switch k.Standing {
+	case NoEffect, OtherVerb:
+		s.Note = "no effect: " + k.Note
+	case NotYet:
+		s.Note = "only the default is available in this release"
+	case Refused:
+		s.Note = "only the default is supported"
+	}
+	for _, g := range e.overrode {
+		s.Overrode = append(s.Overrode, Shadow{show(k, e.name, g.value), g.origin, g.origin.String()})
+	}
+	return s
+}
+
+// show is a value that may be printed.
+func show(k Key, name string, v value) string {
+	switch {
+	case k.isSecret(name) && v.String() != "":
+		return secret.Mask
+	case k.Name == "url":
+		return RedactURL(v.String())
+	case k.Kind == List:
+		return strings.Join(v.items(), ",")
+	}
+	return v.String()
+}

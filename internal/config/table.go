@@ -1,0 +1,171 @@
+package config
+
+import "strings"
+
+// table is every setting, in the order of documentation. The environment
+// variables are filled in by build: FLYWAY_<UPPER_SNAKE> unless it says "-".
+var table = build([]Key{
+	// Connection.
+	{Name: "url", Forms: connection},
+	{Name: "user", Forms: connection},
+	{Name: "password", Forms: connection, Secret: true},
+	{Name: "schemas", Kind: List, Forms: connection},
+	{Name: "connectRetries", Kind: Integer, Default: "0", Forms: connection},
+	{Name: "connectRetriesInterval", Kind: Integer, Default: "120", Forms: connection, Note: "seconds"},
+	{Name: "initSql", Forms: connection},
+	{Name: "jdbcProperties.*", Kind: Map, Forms: connection},
+	{Name: "driver", Forms: connection, Standing: NoEffect, Note: "a Java class; Skein has its own PostgreSQL driver"},
+	{Name: "displayName", Variable: "-", Forms: EnvironmentTOML, Standing: NoEffect, Note: "shown by Flyway Desktop only"},
+	{Name: "provisioner", Variable: "-", Default: "none", Forms: EnvironmentTOML | Flag, Standing: NotYet, Note: "create or reset the database yourself before the run"},
+	{Name: "resolvers.*", Kind: Map, Variable: "-", Forms: EnvironmentTOML | Flag, Standing: NotYet, Note: "only ${env.NAME} and ${placeholder.name} are resolved in this release"},
+	{Name: "environment", Variable: "-", Default: "default", Forms: TOML | Flag},
+	{Name: "provisionMode", Variable: "-", Default: "provision", Forms: TOML | Flag, Standing: NoEffect, Note: "there are no provisioners to steer"},
+
+	// Schemas and history.
+	{Name: "defaultSchema", Forms: global},
+	{Name: "table", Default: "flyway_schema_history", Forms: global},
+	{Name: "tablespace", Forms: global},
+	{Name: "createSchemas", Kind: Boolean, Default: "true", Forms: global},
+	{Name: "installedBy", Forms: global, Note: "at most 100 characters; default: the database user", Max: 100},
+	{Name: "lockRetryCount", Kind: Integer, Default: "50", Min: -1, Forms: global, Note: "-1: for ever"},
+	{Name: "postgresql.transactional.lock", Kind: Boolean, Default: "true", Forms: global, Standing: NoEffect, Note: "Skein's lock excludes Flyway's either way, and hinders no concurrent index build"},
+
+	// Where scripts are, and their names.
+	{Name: "locations", Kind: List, Forms: global, Note: "default: the folder sql, when there is one"},
+	{Name: "callbackLocations", Kind: List, Forms: global},
+	{Name: "failOnMissingLocations", Kind: Boolean, Default: "false", Forms: global},
+	{Name: "sqlMigrationPrefix", Default: "V", Forms: global},
+	{Name: "undoSqlMigrationPrefix", Default: "U", Forms: global, Standing: NotYet, Note: "undo scripts are found by the prefix U"},
+	{Name: "repeatableSqlMigrationPrefix", Default: "R", Forms: global},
+	{Name: "baselineMigrationPrefix", Default: "B", Forms: global},
+	{Name: "sqlMigrationSeparator", Default: "__", Forms: global},
+	{Name: "sqlMigrationSuffixes", Kind: List, Default: ".sql", Forms: global},
+	{Name: "validateMigrationNaming", Kind: Boolean, Default: "false", Forms: global},
+	{Name: "encoding", Default: "UTF-8", Forms: global},
+	{Name: "detectEncoding", Kind: Boolean, Default: "false", Forms: global},
+
+	// Placeholders.
+	{Name: "placeholderReplacement", Kind: Boolean, Default: "true", Forms: global},
+	{Name: "placeholders.*", Kind: Map, Forms: global},
+	{Name: "placeholderPrefix", Default: "${", Forms: global},
+	{Name: "placeholderSuffix", Default: "}", Forms: global},
+	{Name: "placeholderSeparator", Default: ":", Forms: global},
+	{Name: "scriptPlaceholderPrefix", Default: "FP__", Forms: global},
+	{Name: "scriptPlaceholderSuffix", Default: "__", Forms: global},
+	{Name: "powershellExecutable", Forms: global, Standing: NoEffect, Note: "Skein runs SQL scripts only"},
+
+	// What runs, and how.
+	{Name: "target", Default: "latest", Forms: global},
+	{Name: "outOfOrder", Kind: Boolean, Default: "false", Forms: global},
+	{Name: "skipExecutingMigrations", Kind: Boolean, Default: "false", Forms: global},
+	{Name: "validateOnMigrate", Kind: Boolean, Default: "true", Forms: global},
+	{Name: "ignoreMigrationPatterns", Kind: List, Default: "*:future", Forms: global},
+	{Name: "ignoreMissingMigrations", Kind: Boolean, Default: "false", Forms: global, Note: "Flyway 8; newer: ignoreMigrationPatterns=*:missing"},
+	{Name: "ignoreIgnoredMigrations", Kind: Boolean, Default: "false", Forms: global, Note: "Flyway 8; newer: ignoreMigrationPatterns=*:ignored"},
+	{Name: "ignorePendingMigrations", Kind: Boolean, Default: "false", Forms: global, Note: "Flyway 8; newer: ignoreMigrationPatterns=*:pending"},
+	{Name: "ignoreFutureMigrations", Kind: Boolean, Default: "true", Forms: global, Note: "Flyway 8; newer: ignoreMigrationPatterns=*:future"},
+	{Name: "cleanDisabled", Kind: Boolean, Default: "true", Forms: global},
+	{Name: "cleanOnValidationError", Kind: Boolean, Default: "false", Forms: global, Standing: Refused, Note: "Flyway removed it in 12.0, and Skein never drops data because a check failed; run clean yourself"},
+	{Name: "baselineVersion", Default: "1", Forms: global},
+	{Name: "baselineDescription", Default: "<< Flyway Baseline >>", Forms: global},
+	{Name: "baselineOnMigrate", Kind: Boolean, Default: "false", Forms: global},
+	{Name: "mixed", Kind: Boolean, Default: "false", Forms: global},
+	{Name: "group", Kind: Boolean, Default: "false", Forms: global},
+	{Name: "executeInTransaction", Kind: Boolean, Default: "true", Forms: global},
+	{Name: "outputQueryResults", Kind: Boolean, Default: "true", Forms: global},
+	{Name: "skipDefaultCallbacks", Kind: Boolean, Default: "false", Forms: global},
+	{Name: "cherryPick", Kind: List, Forms: global, Standing: NotYet},
+	{Name: "errorOverrides", Kind: List, Forms: global, Standing: NotYet},
+	{Name: "dryRunOutput", Variable: "FLYWAY_DRYRUN_OUTPUT", Forms: global, Standing: NotYet},
+	{Name: "stream", Kind: Boolean, Default: "false", Forms: global, Standing: NotYet},
+	{Name: "batch", Kind: Boolean, Default: "false", Forms: global, Standing: NotYet},
+	{Name: "checkDriftOnMigrate", Kind: Boolean, Default: "false", Variable: "-", Forms: global, Standing: NotYet},
+
+	// Output.
+	{Name: "outputType", Variable: "-", Forms: global, Words: []string{"json"}},
+	{Name: "outputFile", Variable: "-", Forms: Flag},
+	{Name: "outputLogsInJson", Kind: Boolean, Default: "false", Variable: "-", Forms: TOML | Flag},
+	{Name: "outputProgress", Kind: Boolean, Default: "false", Variable: "-", Forms: TOML | Flag, Standing: NotYet, Note: "on a terminal progress is always shown"},
+	{Name: "color", Default: "auto", Variable: "-", Forms: global, Words: []string{"auto", "always", "never"}},
+	{Name: "doNotRedactUrl", Kind: Boolean, Default: "false", Note: "environment only: FLYWAY_DO_NOT_REDACT_URL=true shows the URL, without passwords, where Flyway 13 writes ********"},
+	{Name: "infoSinceDate", Variable: "-", Forms: Flag},
+	{Name: "infoUntilDate", Variable: "-", Forms: Flag},
+	{Name: "infoSinceVersion", Variable: "-", Forms: Flag},
+	{Name: "infoUntilVersion", Variable: "-", Forms: Flag},
+	{Name: "infoOfState", Kind: List, Variable: "-", Forms: Flag},
+	{Name: "reportEnabled", Kind: Boolean, Default: "false", Variable: "-", Forms: global, Standing: NotYet},
+	{Name: "reportFilename", Default: "report", Forms: global, Standing: NotYet},
+
+	// Files.
+	{Name: "workingDirectory", Variable: "-", Forms: Flag},
+	{Name: "configFiles", Kind: List, Forms: Flag},
+	{Name: "configFileEncoding", Default: "UTF-8", Forms: Flag, Note: "of .conf files; UTF-8, US-ASCII, ISO-8859-1, UTF-16, UTF-16LE or UTF-16BE"},
+
+	// Java.
+	{Name: "callbacks", Kind: List, Default: "db/callback", Forms: global, Standing: NoEffect, Loud: true, Note: "Java classes do not run in Skein; SQL callbacks do"},
+	{Name: "migrationResolvers", Kind: List, Variable: "-", Forms: global, Standing: NoEffect, Loud: true, Note: "Java classes do not run in Skein"},
+	{Name: "resolvers", Kind: List, Forms: Conf | Flag, Standing: NoEffect, Loud: true, Note: "Java classes do not run in Skein"},
+	{Name: "skipDefaultResolvers", Kind: Boolean, Default: "false", Forms: global, Standing: Refused, Note: "without the default resolvers only Java classes would find migrations"},
+	{Name: "jarDirs", Kind: List, Forms: global, Standing: NoEffect, Note: "Java archives; Skein loads none"},
+	{Name: "loggers", Kind: List, Default: "auto", Forms: global, Standing: NoEffect, Note: "Java logging"},
+	{Name: "kerberosConfigFile", Forms: global, Standing: Refused, Note: "Skein does not speak Kerberos"},
+	{Name: "communityDBSupportEnabled", Kind: Boolean, Default: "true", Variable: "FLYWAY_COMMUNITY_DB_SUPPORT_DISABLED", Forms: global, Standing: NoEffect, Note: "Skein is for PostgreSQL only"},
+
+	// Licences and Redgate's service.
+	{Name: "licenseKey", Forms: global, Standing: NoEffect, Secret: true, Note: "Skein needs no licence"},
+	{Name: "email", Forms: global, Standing: NoEffect, Note: "Skein has no accounts"},
+	{Name: "token", Forms: global, Standing: NoEffect, Secret: true, Note: "Skein has no accounts"},
+	{Name: "offlinePermitPath", Forms: global, Standing: NoEffect, Note: "Skein needs no licence"},
+	{Name: "pipelineId", Forms: global, Standing: NoEffect, Note: "Skein publishes nothing to Redgate's service"},
+	{Name: "publishResult", Kind: Boolean, Default: "false", Forms: global, Standing: NoEffect, Note: "Skein publishes nothing to Redgate's service"},
+
+	// Verbs of Flyway that Skein does not have, and secrets managers.
+	{Name: "schemaModelLocation", Variable: "-", Forms: global, Standing: OtherVerb, Note: "belongs to model, diff and check"},
+	{Name: "schemaModelSchemas", Kind: List, Variable: "-", Forms: global, Standing: OtherVerb, Note: "belongs to model, diff and check"},
+	otherVerb("add"), otherVerb("init"), otherVerb("diff"), otherVerb("diffText"), otherVerb("generate"),
+	otherVerb("model"), otherVerb("prepare"), otherVerb("deploy"), otherVerb("snapshot"),
+	notYetFamily("check", "run Skein's own verbs instead"),
+	notYetFamily("tags", ""), notYetFamily("migrate", ""), notYetFamily("undo", ""),
+	notYetFamily("vault", "give the password by an environment variable"), notYetFamily("dapr", "give the password by an environment variable"),
+	notYetFamily("gcsm", "give the password by an environment variable"), notYetFamily("akv", "give the password by an environment variable"),
+	notYetFamily("plugins", "Flyway moved these in version 9; give the password by an environment variable"),
+
+	// Skein's own.
+	{Name: "skein.exitCodes", Default: "skein", Forms: global, Words: []string{"flyway", "skein"}, Note: "whose exit codes are used"},
+	{Name: "skein.keepSessionState", Kind: Boolean, Default: "false", Forms: global, Note: "let session state leak from one script to the next, as Flyway does"},
+	{Name: "skein.ignoreJavaMigrations", Kind: List, Forms: global, Note: "versions, or *: rows of Java migrations that need no file"},
+	{Name: "skein.role", Forms: global, Note: "the role that owns what the run creates (SET ROLE)"},
+	{Name: "skein.applicationName", Default: "skein", Forms: global, Note: "application_name of Skein's sessions"},
+})
+
+func otherVerb(verb string) Key {
+	return Key{Name: verb + ".*", Kind: Map, Variable: "-", Forms: global, Standing: OtherVerb, Note: "belongs to the verb " + verb}
+}
+
+func notYetFamily(name, note string) Key {
+	return Key{Name: name + ".*", Kind: Map, Variable: "-", Forms: global, Standing: NotYet, Note: note}
+}
+
+// build fills in the names of environment variables.
+func build(keys []Key) []Key {
+	for i := range keys {
+		k := &keys[i]
+		bare := upperSnake(strings.TrimPrefix(strings.TrimSuffix(k.Name, ".*"), "skein."))
+		suffix := ""
+		if k.Kind == Map {
+			suffix = "_*"
+		}
+		switch {
+		case k.Variable == "-" || k.own():
+			k.Variable = ""
+		case k.Variable == "":
+			k.Variable = "FLYWAY_" + bare + suffix
+		}
+		switch {
+		case k.Forms&Flag == 0 && k.Name != "doNotRedactUrl", k.Kind == Map && k.Variable == "":
+		default:
+			k.SkeinVariable = "SKEIN_" + bare + suffix
+		}
+	}
+	return keys
+}
