@@ -1,0 +1,162 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/skein-db/skein"
+	"github.com/skein-db/skein/migration"
+)
+
+// outcome is what one verb came to.
+type outcome struct {
+	document object // for -outputType=json
+	err      error
+	code     int // of a result that is no error: problems that validate found
+}
+
+// run runs the verbs one after the other, with one configuration, until one fails (flyway.md §4.1).
+func (r *runner) run(ctx context.Context) int {
+	if err := r.prepare(); err != nil {
+		return r.fail(err)
+	}
+	ids := r.line.Has("migrationIds")
+	if ids && !r.console.json {
+		r.console.bare()
+	}
+	r.console.info("%s", banner())
+	if r.console.flyway {
+		r.console.info("") // Flyway's banner is longer; what follows it is where people expect it
+	}
+	var documents list
+	code := 0
+	for _, verb := range r.line.Verbs {
+		o := r.verb(ctx, verb)
+		if o.err != nil {
+			return r.ended(o)
+		}
+		documents = append(documents, o.document)
+		code = o.code
+		if code != 0 {
+			break
+		}
+	}
+	if r.console.json {
+		if len(r.line.Verbs) == 1 {
+			r.document(documents[0].(object))
+		} else {
+			r.document(object{"individualResults": documents})
+		}
+	}
+	return code
+}
+
+// ended prints the failure of a verb. As with Flyway, the document of a line with several verbs is then the one of the
+// verb that failed.
+func (r *runner) ended(o outcome) int {
+	if r.console.json {
+		r.document(o.document)
+	} else {
+		r.failures.print(r.console, o.err, r.narrator.running)
+	}
+	return exitCode(o.err, r.console.flyway)
+}
+
+func (r *runner) verb(ctx context.Context, verb string) outcome {
+	var o outcome
+	switch verb {
+	case "migrate":
+		var result *skein.MigrateResult
+		result, o.err = skein.Migrate(ctx, r.engine)
+		o.document = r.migrated(result, o.err)
+		return o
+	case "info":
+		return r.info(ctx)
+	case "validate":
+		return r.validate(ctx)
+	case "baseline":
+		var result *skein.BaselineResult
+		if result, o.err = skein.Baseline(ctx, r.engine); o.err == nil {
+			o.document = baselineDocument(result)
+		}
+	case "repair":
+		var result *skein.RepairResult
+		if result, o.err = skein.Repair(ctx, r.engine); o.err == nil {
+			o.document = repairDocument(result)
+		}
+	case "clean":
+		var result *skein.CleanResult
+		if result, o.err = skein.Clean(ctx, r.engine); o.err == nil {
+			o.document = cleanDocument(result)
+		}
+	case "version":
+		o.document = versionDocument()
+		if !r.console.json {
+			printVersion(r.console)
+		}
+	default:
+		o.err = &usageError{Message: verb + " does not go together with other verbs"}
+	}
+	if o.err != nil {
+		o.document = r.failures.failureDocument(o.err)
+	}
+	return o
+}
+
+func (r *runner) migrated(result *skein.MigrateResult, err error) object {
+	e, failed := errors.AsType[*skein.Error](err)
+	switch {
+	case err == nil:
+		return migrateDocument(result, time.Now())
+	case failed && result != nil && inScript(e):
+		return r.failures.failedMigrate(result, e, time.Now())
+	}
+	return r.failures.failureDocument(err)
+}
+
+func (r *runner) info(ctx context.Context) outcome {
+	result, err := skein.Info(ctx, r.engine)
+	if err != nil {
+		return outcome{err: err, document: r.failures.failureDocument(err)}
+	}
+	entries := r.filter.apply(result.Entries)
+	switch {
+	case r.line.Has("migrationIds"):
+		if !r.console.json {
+			r.console.raw(migrationIDs(entries))
+		}
+	default:
+		printInfo(r.console, result, entries, r.settings, r.process.Dir, time.Local)
+	}
+	return outcome{document: infoDocument(result, entries, time.Now())}
+}
+
+// validate has two ways to say that something is wrong. In text it is an error. In JSON it is a result: under the name
+// flyway the exit code is then 0 and the line goes on, as with Flyway (flyway.md §12 item 1); under skein the code is the
+// one of every failed validation, and the line ends.
+func (r *runner) validate(ctx context.Context) outcome {
+	result, err := skein.Validate(ctx, r.engine)
+	if err != nil {
+		return outcome{err: err, document: r.failures.failureDocument(err)}
+	}
+	o := outcome{document: validateDocument(result)}
+	switch {
+	case len(result.Problems) == 0:
+	case !r.console.json:
+		o.err = problemsError(result.Problems)
+	case !r.console.flyway:
+		o.code = exitInvalid
+	}
+	return o
+}
+
+func problemsError(problems []migration.Problem) error {
+	gone := slices.ContainsFunc(problems, func(p migration.Problem) bool { return p.Code == migration.CodeSchemaDoesNotExist })
+	e := skein.ValidationError(problems)
+	if gone {
+		e.Hint = "run migrate, which creates it"
+	}
+	return e
+}

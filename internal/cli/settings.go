@@ -1,0 +1,180 @@
+package cli
+
+import (
+	"context"
+	"crypto/tls"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/skein-db/skein"
+	"github.com/skein-db/skein/internal/config"
+	"github.com/skein-db/skein/migration"
+	"github.com/skein-db/skein/source"
+)
+
+// engineConfig turns settings into the library's. Its error is config.Mistakes: everything that is wrong, at once.
+func engineConfig(s *config.Settings, p Process) (skein.Config, []config.Warning, error) {
+	d := door{settings: s}
+	c := skein.Config{
+		ConnectRetries: s.Int("connectRetries"), ConnectRetriesInterval: s.Int("connectRetriesInterval"),
+		InitSQL: s.Text("initSql"), Role: s.Text("skein.role"),
+		DefaultSchema: s.Text("defaultSchema"), Schemas: s.List("schemas"), Table: s.Text("table"),
+		Tablespace: s.Text("tablespace"), NoCreateSchemas: !s.Bool("createSchemas"),
+		ValidateNaming: s.Bool("validateMigrationNaming"), Encoding: s.Text("encoding"), DetectEncoding: s.Bool("detectEncoding"),
+		Environment: s.Environment(), WorkingDirectory: s.Text("workingDirectory"), SkipDefaultCallbacks: s.Bool("skipDefaultCallbacks"),
+		OutOfOrder: s.Bool("outOfOrder"), SkipExecutingMigrations: s.Bool("skipExecutingMigrations"),
+		SkipValidate: !s.Bool("validateOnMigrate"), IgnoreJavaMigrations: s.List("skein.ignoreJavaMigrations"),
+		Mixed: s.Bool("mixed"), Group: s.Bool("group"), NoTransactions: !s.Bool("executeInTransaction"),
+		InstalledBy: s.Text("installedBy"), KeepSessionState: s.Bool("skein.keepSessionState"),
+		LockRetryCount: s.Int("lockRetryCount"), DiscardQueryResults: !s.Bool("outputQueryResults"),
+		BaselineDescription: s.Text("baselineDescription"), BaselineOnMigrate: s.Bool("baselineOnMigrate"),
+		AllowClean: !s.Bool("cleanDisabled"),
+		Naming: migration.Naming{
+			Versioned: d.prefix("sqlMigrationPrefix"), Repeatable: d.prefix("repeatableSqlMigrationPrefix"),
+			Baseline: d.prefix("baselineMigrationPrefix"), Separator: s.Text("sqlMigrationSeparator"),
+			Suffixes: s.List("sqlMigrationSuffixes"),
+		},
+		Placeholders: migration.Placeholders{
+			Values: s.Map("placeholders"), Prefix: s.Text("placeholderPrefix"), Suffix: s.Text("placeholderSuffix"),
+			Separator: s.Text("placeholderSeparator"), Off: !s.Bool("placeholderReplacement"),
+		},
+	}
+	if c.WorkingDirectory == "" {
+		c.WorkingDirectory = p.Dir
+	}
+	c.TargetVersion = check(&d, "target", migration.ParseTarget)
+	c.BaselineVersion = check(&d, "baselineVersion", migration.ParseVersion)
+	c.IgnoreMigrationPatterns = d.ignorePatterns()
+	c.Source, c.CallbackSource = d.sources(c.Naming.Suffixes)
+	target, warnings, err := s.Target()
+	if err != nil {
+		d.add("url", err)
+	}
+	if len(d.mistakes) > 0 {
+		return skein.Config{}, warnings, d.mistakes
+	}
+	c.Connection = connection(target, s, p)
+	return c, warnings, nil
+}
+
+// door collects what is wrong while settings are read.
+type door struct {
+	settings *config.Settings
+	mistakes config.Mistakes
+}
+
+func (d *door) add(key string, err error) {
+	if several, ok := err.(config.Mistakes); ok {
+		d.mistakes = append(d.mistakes, several...)
+		return
+	}
+	d.mistakes = append(d.mistakes, config.Mistake{Origin: d.settings.Origin(key), Key: key, Text: err.Error()})
+}
+
+func check[T any](d *door, key string, parse func(string) (T, error)) T {
+	v, err := parse(d.settings.Text(key))
+	if err != nil {
+		d.add(key, err)
+	}
+	return v
+}
+
+func (d *door) prefix(key string) *string {
+	text := d.settings.Text(key)
+	return &text
+}
+
+// ignorePatterns joins ignoreMigrationPatterns with the four switches of Flyway 8, each of which is a pattern. Setting
+// ignoreFutureMigrations=false takes the default pattern away, as it did there.
+func (d *door) ignorePatterns() []migration.IgnorePattern {
+	s := d.settings
+	items := s.List("ignoreMigrationPatterns")
+	if !s.Bool("ignoreFutureMigrations") && !s.IsSet("ignoreMigrationPatterns") {
+		items = nil
+	}
+	for key, pattern := range map[string]string{
+		"ignoreMissingMigrations": "*:missing", "ignoreIgnoredMigrations": "*:ignored", "ignorePendingMigrations": "*:pending",
+	} {
+		if s.Bool(key) && !slices.Contains(items, pattern) {
+			items = append(items, pattern)
+		}
+	}
+	slices.Sort(items)
+	if items == nil {
+		items = []string{""} // none, where nil would be the default
+	}
+	patterns, err := migration.ParseIgnorePatterns(items)
+	if err != nil {
+		d.add("ignoreMigrationPatterns", err)
+	}
+	if patterns == nil && err == nil {
+		patterns = []migration.IgnorePattern{}
+	}
+	return patterns
+}
+
+func (d *door) sources(suffixes []string) (scripts, callbacks source.Source) {
+	s := d.settings
+	opt := source.Options{WorkingDirectory: s.Text("workingDirectory"), FailOnMissing: s.Bool("failOnMissingLocations"), Suffixes: suffixes}
+	open := func(key string) source.Source {
+		from, err := source.Locations(s.List(key), opt)
+		if err != nil {
+			d.add(key, err)
+			return nil
+		}
+		return from
+	}
+	scripts = open("locations")
+	if len(s.List("callbackLocations")) > 0 {
+		callbacks = open("callbackLocations")
+	}
+	return scripts, callbacks
+}
+
+// connection makes the parameters of each new connection from the URL.
+func connection(target config.Target, s *config.Settings, p Process) func(context.Context) (*pgx.ConnConfig, error) {
+	return func(context.Context) (*pgx.ConnConfig, error) {
+		fail := func(err error) (*pgx.ConnConfig, error) {
+			return nil, &skein.Error{
+				Kind: skein.KindConfig, Code: "CONFIGURATION", Err: err,
+				Message: s.Origin("url").String() + ": the url " + target.String() + " cannot be used: " + err.Error(),
+			}
+		}
+		cfg, err := pgx.ParseConfig(target.ConnString().Reveal())
+		if err != nil {
+			return fail(err)
+		}
+		certificates, err := target.TLS.Certificates(p.Home, os.ReadFile)
+		if err != nil {
+			return fail(err)
+		}
+		if len(certificates) > 0 {
+			present(cfg.TLSConfig, certificates)
+			for _, f := range cfg.Fallbacks {
+				present(f.TLSConfig, certificates)
+			}
+		}
+		if cfg.RuntimeParams["application_name"] == "" {
+			cfg.RuntimeParams["application_name"] = s.Text("skein.applicationName")
+		}
+		return cfg, nil
+	}
+}
+
+func present(c *tls.Config, certificates []tls.Certificate) {
+	if c != nil {
+		c.Certificates = certificates
+	}
+}
+
+// shownTarget is what the face flyway prints behind "Database: ": asterisks since Flyway 13, the URL without passwords
+// when FLYWAY_DO_NOT_REDACT_URL asks for it.
+func shownTarget(s *config.Settings) string {
+	if s.Bool("doNotRedactUrl") {
+		return strings.TrimSpace(config.RedactURL(s.Text("url")))
+	}
+	return "********"
+}

@@ -1,0 +1,113 @@
+package cli
+
+import (
+	"go/ast"
+	"go/token"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/skein-db/skein/internal/config"
+)
+
+// readElsewhere are honoured settings that internal/config uses up itself; and the marks of placeholders in shell
+// scripts, which do not run in this release.
+var readElsewhere = []string{
+	"url", "user", "password", "jdbcProperties.*", "environment", "configFiles", "configFileEncoding",
+	"scriptPlaceholderPrefix", "scriptPlaceholderSuffix",
+}
+
+// TestEveryHonouredSettingIsRead: a setting that config takes and nobody asks for would do nothing.
+func TestEveryHonouredSettingIsRead(t *testing.T) {
+	t.Parallel()
+	asked := map[string]bool{}
+	for _, name := range readElsewhere {
+		asked[name] = true
+	}
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		// The lists of help name settings without reading them.
+		if strings.HasSuffix(file, "_test.go") || file == "verbs.go" || file == "help.go" {
+			continue
+		}
+		ast.Inspect(parse(t, file), func(n ast.Node) bool {
+			if lit, ok := n.(*ast.BasicLit); ok && lit.Kind == token.STRING {
+				if s, err := strconv.Unquote(lit.Value); err == nil {
+					asked[s] = true
+				}
+			}
+			return true
+		})
+	}
+	for _, k := range config.Keys() {
+		if k.Standing == config.Honoured && !asked[k.Name] && !asked[strings.TrimSuffix(k.Name, ".*")] {
+			t.Errorf("nobody reads %s", k.Name)
+		}
+	}
+}
+
+func TestEngineConfig(t *testing.T) {
+	t.Parallel()
+	const url = "-url=jdbc:postgresql://h/x"
+	p := Process{Dir: t.TempDir()}
+	c, _, err := engineConfig(loadSettings(t, url), p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.NoCreateSchemas || c.SkipValidate || c.NoTransactions || c.DiscardQueryResults || c.AllowClean || c.Placeholders.Off || !c.TargetVersion.IsLatest() ||
+		c.BaselineVersion.String() != "1" || c.WorkingDirectory != p.Dir || c.LockRetryCount != 50 || c.CallbackSource != nil {
+		t.Errorf("defaults are not Flyway's: %+v", c)
+	}
+	c, _, err = engineConfig(loadSettings(t, url, "-createSchemas=false", "-validateOnMigrate=false", "-executeInTransaction=false",
+		"-outputQueryResults=false", "-cleanDisabled=false", "-placeholderReplacement=false", "-target=7?", "-callbackLocations=filesystem:cb",
+		"-sqlMigrationPrefix=W", "-schemas=a,b"), p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !c.NoCreateSchemas || !c.SkipValidate || !c.NoTransactions || !c.DiscardQueryResults || !c.AllowClean || !c.Placeholders.Off ||
+		c.TargetVersion.String() != "7?" || c.CallbackSource == nil || *c.Naming.Versioned != "W" || len(c.Schemas) != 2 {
+		t.Errorf("settings are lost: %+v", c)
+	}
+	cfg, err := c.Connection(t.Context())
+	if err != nil || cfg.Host != "h" || cfg.Database != "x" || cfg.RuntimeParams["application_name"] != "skein" {
+		t.Errorf("connection: %+v, %v", cfg, err)
+	}
+	c, _, err = engineConfig(loadSettings(t, url+"?ApplicationName=mine"), p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if cfg, err := c.Connection(t.Context()); err != nil || cfg.RuntimeParams["application_name"] != "mine" {
+		t.Errorf("the URL's application name is lost: %v, %v", cfg, err)
+	}
+	_, _, err = engineConfig(loadSettings(t, "-target=x", "-baselineVersion=y", "-ignoreMigrationPatterns=z"), p)
+	if err == nil || strings.Count(err.Error(), "\n") != 3 {
+		t.Errorf("four mistakes give: %v", err)
+	}
+}
+
+func TestIgnorePatterns(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ args, want string }{
+		{"", "*:future"},
+		{"-ignoreMigrationPatterns=*:missing", "*:missing"},
+		{"-ignoreFutureMigrations=false", ""},
+		{"-ignoreMissingMigrations=true", "*:future *:missing"},
+		{"-ignoreMissingMigrations=true -ignorePendingMigrations=true -ignoreIgnoredMigrations=true -ignoreFutureMigrations=false", "*:ignored *:missing *:pending"},
+	} {
+		d := door{settings: loadSettings(t, strings.Fields(c.args)...)}
+		var got []string
+		for _, p := range d.ignorePatterns() {
+			got = append(got, p.String())
+		}
+		if strings.Join(got, " ") != c.want || len(d.mistakes) > 0 {
+			t.Errorf("%s: %q, %v; want %q", c.args, got, d.mistakes, c.want)
+		}
+		if patterns := d.ignorePatterns(); patterns == nil {
+			t.Errorf("%s: nil would be the default", c.args)
+		}
+	}
+}

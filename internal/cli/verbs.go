@@ -1,0 +1,148 @@
+package cli
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/skein-db/skein/internal/config"
+)
+
+// verb is one word of the command line.
+type verb struct {
+	Name    string
+	Summary string   // one line
+	Text    string   // what it does, for its own page
+	Example []string // command lines without the program's name
+	// Settings are the keys that matter to it beyond those of every verb; "x.*" stands for a family.
+	Settings []string
+	Flags    []string // its switches, "keep"
+}
+
+// verbs are what this release can do, in the order of help.
+var verbs = []verb{
+	{
+		Name: "migrate", Summary: "apply what is pending",
+		Text: "Applies every pending migration in version order, then the repeatable ones that are new or changed. Each script and its\n" +
+			"row in the schema history are committed together; a script that fails leaves nothing behind.",
+		Example: []string{"migrate -url=jdbc:postgresql://db/shop -user=app", "migrate --url postgres://app@db/shop --target 12", "info migrate info"},
+		Settings: []string{
+			"locations", "target", "outOfOrder", "schemas", "defaultSchema", "table", "baselineOnMigrate", "baselineVersion", "validateOnMigrate",
+			"placeholders.*", "mixed", "group", "installedBy", "lockRetryCount", "skipExecutingMigrations", "skein.keepSessionState", "skein.role",
+		},
+	},
+	{
+		Name: "info", Summary: "show every migration and its state",
+		Text:    "Prints the schema version and a table of all migrations, applied or not. It only reads.",
+		Example: []string{"info", "info -infoOfState=PENDING,FAILED", "info -outputType=json", "info -migrationIds -infoOfState=PENDING"},
+		Settings: []string{"locations", "target", "outOfOrder", "infoOfState", "infoSinceVersion", "infoUntilVersion", "infoSinceDate", "infoUntilDate",
+			"outputType", "outputFile"},
+		Flags: []string{"migrationIds"},
+	},
+	{
+		Name: "validate", Summary: "check that scripts and schema history agree",
+		Text: "Compares names, types and checksums of the scripts with what was applied. With -outputType=json the findings are the\n" +
+			"result; the exit code is then 4 (0 under the name flyway).",
+		Example:  []string{"validate", "validate -ignoreMigrationPatterns='*:pending,*:future'"},
+		Settings: []string{"locations", "target", "ignoreMigrationPatterns", "skein.ignoreJavaMigrations", "outputType"},
+	},
+	{
+		Name: "baseline", Summary: "take over a database that exists already",
+		Text: "Creates the schema history with one row that says: everything up to baselineVersion is there. Migrations up to it are\n" +
+			"not run.",
+		Example:  []string{"baseline -baselineVersion=7 -baselineDescription='as of March'"},
+		Settings: []string{"baselineVersion", "baselineDescription", "schemas", "defaultSchema", "table", "createSchemas"},
+	},
+	{
+		Name: "repair", Summary: "make the schema history follow the scripts",
+		Text: "Removes the rows of failed migrations, marks as deleted what has no script any more, and takes over checksums,\n" +
+			"descriptions and types from the scripts. It changes the history only, at once, and prints each change.",
+		Example:  []string{"repair"},
+		Settings: []string{"locations", "ignoreMigrationPatterns", "skein.ignoreJavaMigrations"},
+	},
+	{
+		Name: "clean", Summary: "drop everything in the configured schemas",
+		Text:     "Drops all objects in the configured schemas, data included. It is refused unless cleanDisabled=false is given.",
+		Example:  []string{"clean -cleanDisabled=false", "clean migrate -cleanDisabled=false"},
+		Settings: []string{"cleanDisabled", "schemas", "defaultSchema"},
+	},
+	{
+		Name: "config explain", Summary: "print every setting in effect and where it came from",
+		Text:    "Lists each effective value, the file and line, variable or flag that gave it, and what it overrode. Passwords are masked.",
+		Example: []string{"config explain", "config explain -configFiles=prod.toml -environment=prod"},
+	},
+	{
+		Name: "demo", Summary: "show a deployment from dev to qa on two throwaway servers",
+		Text: "Starts two PostgreSQL servers, deploys a small shop to dev and then to qa, where it fails half way, is repaired and\n" +
+			"succeeds, and removes the servers again. It needs no settings.",
+		Example: []string{"demo", "demo -keep"},
+		Flags:   []string{"keep"},
+	},
+	{Name: "version", Summary: "print the version", Text: "Prints the version. It needs no settings.", Example: []string{"version", "version -outputType=json"}},
+	{Name: "help", Summary: "print this, or what a verb does", Text: "Prints the list of verbs, or the page of one.", Example: []string{"help", "help migrate"}},
+}
+
+// laterVerbs are words of Flyway's, and of Skein's plan, that this release does not know how to follow.
+var laterVerbs = []string{
+	"undo", "check", "add", "init", "deploy", "diff", "diffText", "generate", "model", "prepare", "snapshot",
+	"auth", "mcp", "list-engines", "testConnection", "plan", "lint", "adopt", "squash", "status", "wait", "server",
+}
+
+// together are the verbs that may stand on one line.
+var together = []string{"migrate", "info", "validate", "baseline", "repair", "clean", "version"}
+
+// grammar is what the verbs add to the command line.
+func grammar() config.Grammar {
+	var g config.Grammar
+	for _, v := range verbs {
+		g.Verbs = append(g.Verbs, v.Name)
+		for _, f := range v.Flags {
+			g.Flags = append(g.Flags, config.VerbFlag{Verb: v.Name, Name: f})
+		}
+	}
+	g.Verbs = append(g.Verbs, laterVerbs...)
+	return g
+}
+
+func lookupVerb(name string) (verb, bool) {
+	i := slices.IndexFunc(verbs, func(v verb) bool { return v.Name == name })
+	if i < 0 {
+		return verb{}, false
+	}
+	return verbs[i], true
+}
+
+// checkVerbs refuses what this release cannot do before anything is touched.
+func checkVerbs(words []string) error {
+	if slices.Contains(words, "help") {
+		return nil
+	}
+	var absent []string
+	for _, w := range words {
+		if slices.Contains(laterVerbs, w) {
+			absent = append(absent, w)
+		}
+	}
+	if len(absent) > 0 {
+		return &usageError{
+			Message: strings.Join(absent, " and ") + " is not part of this release of Skein",
+			Hint:    "its verbs are " + strings.Join(verbNames(), ", "),
+		}
+	}
+	if len(words) > 1 {
+		for _, w := range words {
+			if !slices.Contains(together, w) {
+				return &usageError{Message: fmt.Sprintf("%s does not go together with other verbs", w)}
+			}
+		}
+	}
+	return nil
+}
+
+func verbNames() []string {
+	var names []string
+	for _, v := range verbs {
+		names = append(names, v.Name)
+	}
+	return names
+}
