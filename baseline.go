@@ -59,7 +59,7 @@ func (r *run) baselineDecision() (migration.BaselineDecision, error) {
 		Table: postgres.Qualified(r.history.Schema, r.history.Table),
 	})
 	if err != nil {
-		e := decisionError(err).(*Error)
+		e := decisionError(err)
 		e.Kind = KindRefused
 		return decision, e
 	}

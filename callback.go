@@ -41,7 +41,7 @@ func (r *run) callback(ctx context.Context, c *migration.Callback) error {
 		return err
 	}
 	r.report(CallbackStarted{Callback: c, Transactional: m.transactional()})
-	r.entries = nil // real callbacks do edit the history
+	r.changed() // real callbacks do edit the history
 	return r.runText(ctx, pieces, m)
 }
 

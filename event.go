@@ -31,11 +31,12 @@ type (
 
 	// HistoryMissing says that the history table does not exist yet.
 	HistoryMissing struct{ Schema, Table string }
-	// HistoryCreated says that it was created, BaselineWritten that a baseline row went in.
+	// HistoryCreated says that it was created.
 	HistoryCreated struct {
 		Schema, Table string
 		Baseline      bool // with a baseline row in it
 	}
+	// BaselineWritten says that a baseline row went in, or was there.
 	BaselineWritten struct {
 		Schema  string
 		Version migration.Version
@@ -64,7 +65,7 @@ type (
 		Left   time.Duration // 0: no bound
 	}
 
-	// StepStarted and StepDone surround each script. Index counts from 0.
+	// StepStarted comes before each script. Index counts from 0.
 	StepStarted struct {
 		Schema        string
 		Script        *migration.Script
@@ -73,6 +74,7 @@ type (
 		OutOfOrder    bool
 		Skipped       bool // SkipExecutingMigrations: recorded, not run
 	}
+	// StepDone comes after each script that ran and was recorded.
 	StepDone struct {
 		Script       *migration.Script
 		Index, Total int
@@ -118,24 +120,28 @@ type (
 		Took    time.Duration     // sum over the scripts
 	}
 
-	// Repaired closes Repair; the ones before tell what it did.
+	// RepairRemoved says that Repair took the row of a failed migration out of the history.
 	RepairRemoved struct{ Row migration.Row }
+	// RepairDeleted says that Repair marked the row of a missing migration as deleted.
 	RepairDeleted struct{ Row migration.Row }
+	// RepairAligned says that Repair gave a row its script's checksum, description and type.
 	RepairAligned struct {
 		Row    migration.Row
 		Script *migration.Script
 	}
+	// Repaired closes Repair.
 	Repaired struct {
 		Schema, Table string
 		Removed       int
 		Took          time.Duration
 	}
 
-	// Cleaned comes for each pass over a schema, Dropped for each schema that Skein had created and removed.
+	// Cleaned comes for each pass over a schema.
 	Cleaned struct {
 		Schema string
 		Took   time.Duration
 	}
+	// Dropped comes for each schema that Skein had created and removed.
 	Dropped struct {
 		Schema string
 		Took   time.Duration

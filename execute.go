@@ -2,6 +2,7 @@ package skein
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -200,7 +201,7 @@ func (r *run) runText(ctx context.Context, pieces []*piece, m mode) error {
 
 // copyFailure places an error of COPY: at the data line that the server names, if it names one.
 func (m *message) copyFailure(err error) error {
-	refused, ok := err.(*postgres.StatementError)
+	refused, ok := errors.AsType[*postgres.StatementError](err)
 	if !ok {
 		return err
 	}

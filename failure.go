@@ -29,11 +29,16 @@ const (
 	stateUnique          = "23505"
 )
 
-// wrap turns any error of a statement of Skein's own, or of the connection, into an *Error.
+// wrap is wrapped for the many places where there may be no error.
 func (r *run) wrap(err error) error {
 	if err == nil {
 		return nil
 	}
+	return r.wrapped(err)
+}
+
+// wrapped turns any error of a statement of Skein's own, or of the connection, into an *Error. err is not nil.
+func (r *run) wrapped(err error) *Error {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e
 	}
@@ -117,7 +122,7 @@ func sqlError(pe *pgconn.PgError) *SQLError {
 }
 
 // decisionError carries an error of the pure room outwards.
-func decisionError(err error) error {
+func decisionError(err error) *Error {
 	e := &Error{Kind: KindScript, Code: "ERROR", Message: err.Error(), Err: err}
 	if d, ok := errors.AsType[*migration.Error](err); ok {
 		e.Code, e.Hint = string(d.Code), d.Hint
@@ -148,7 +153,7 @@ func sourceError(err error) error {
 func (r *run) explain(err error, code, message string) *Error {
 	f, ok := errors.AsType[*failure](err)
 	if !ok {
-		return r.wrap(err).(*Error) // wrap gives nothing else
+		return r.wrapped(err)
 	}
 	e := &Error{Kind: KindSQL, Code: code, Message: f.err.Err.Message, SQL: sqlError(f.err.Err), Err: err}
 	if f.piece == nil {

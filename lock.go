@@ -35,7 +35,7 @@ func (r *run) acquire(ctx context.Context) error {
 	if err := r.awaitLock(ctx, lock, key); err != nil {
 		return r.wrap(err)
 	}
-	r.entries = nil
+	r.changed()
 	return r.survey(ctx)
 }
 

@@ -239,7 +239,7 @@ func (r *run) stillLocked(ctx context.Context, done int) error {
 		return nil
 	}
 	if err := r.lock.Check(ctx); err != nil {
-		e := r.wrap(err).(*Error)
+		e := r.wrapped(err)
 		e.Message = "the migration lock was lost: " + e.Message
 		e.Kept = fmt.Sprintf("%d scripts of this run stay applied", done)
 		return e

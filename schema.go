@@ -103,7 +103,7 @@ func (r *run) createHistory(ctx context.Context, first *migration.Row) error {
 
 // change carries out statements of Skein's own in one transaction.
 func (r *run) change(ctx context.Context, m *message) error {
-	r.entries = nil
+	r.changed()
 	err := m.send(ctx, r.conn, 0, nil)
 	if err == nil {
 		return nil
@@ -111,7 +111,7 @@ func (r *run) change(ctx context.Context, m *message) error {
 	if rollback := r.conn.Rollback(context.WithoutCancel(ctx)); rollback != nil {
 		err = errors.Join(err, rollback)
 	}
-	e := r.wrap(err).(*Error)
+	e := r.wrapped(err)
 	e.Kept = "nothing was changed"
 	if pe, ok := errors.AsType[*pgconn.PgError](err); ok {
 		switch pe.Code {

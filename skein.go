@@ -22,6 +22,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -52,11 +53,13 @@ type run struct {
 	callbacks    []migration.Callback
 	code         map[*migration.Script]Migration // what runs for migrations written in Go
 
-	rows      []migration.Row   // the history as last read
-	entries   []migration.Entry // what comparing scripts and rows gave; nil once anything may have changed the history
-	lockSeen  time.Time         // last sign of life of the lock
-	warnings  []string
-	baselined bool // the baseline's row went in together with the schemas
+	rows       []migration.Row   // the history as last read
+	entries    []migration.Entry // what comparing scripts and rows gave; nil once anything may have changed the history
+	prefetched bool              // rows are from the start of the run, and nothing has happened since
+	lockSeen   time.Time         // last sign of life of the lock
+	reporting  sync.Mutex
+	warnings   []string
+	baselined  bool // the baseline's row went in together with the schemas
 }
 
 // open loads the scripts and connects, side by side, and brings both together.
@@ -104,7 +107,13 @@ func (r *run) begin(ctx context.Context, files, callbacks source.Release) error 
 	for _, text := range slices.Concat(files.Warnings, callbacks.Warnings) {
 		r.warn(Warning{Text: text})
 	}
-	if err := r.resolve(files, callbacks); err != nil {
+	// The server reads the history while the scripts are resolved here. If that fails, the next one to need the rows
+	// asks again and tells.
+	reading := make(chan error, 1)
+	go func() { reading <- r.readHistory(ctx) }()
+	err := r.resolve(files, callbacks)
+	r.prefetched = <-reading == nil
+	if err != nil {
 		return err
 	}
 	r.session = postgres.CleanSession(r.cfg.Role)
@@ -157,10 +166,6 @@ func (r *run) checkTarget() error {
 		return refuse("no schema to work in: the search_path is empty", "set defaultSchema or schemas")
 	case kind != 0 && kind != 'r':
 		return refuse(fmt.Sprintf("%s is no table but a %s", where, relationKinds[kind]), "choose another name with the setting table")
-	case kind == 'r':
-		if err := postgres.CheckShape(r.facts.HistoryColumns); err != nil {
-			return shapeError(where, err)
-		}
 	}
 	return nil
 }
@@ -208,13 +213,24 @@ func (r *run) readHistory(ctx context.Context) error {
 	return r.wrap(err)
 }
 
+// changed says that the history may not be any more what it was when it was last read.
+func (r *run) changed() { r.prefetched, r.entries = false, nil }
+
+// readAnew reads the history, unless what open has read is still as good.
+func (r *run) readAnew(ctx context.Context) error {
+	if r.prefetched {
+		return nil
+	}
+	return r.readHistory(ctx)
+}
+
 // reconcile reads the history and compares the scripts with it. What the comparison before gave still holds as long as
 // nothing of ours and, under the lock, nobody else has had a chance to write.
 func (r *run) reconcile(ctx context.Context) ([]migration.Entry, error) {
 	if r.entries != nil {
 		return r.entries, nil
 	}
-	if err := r.readHistory(ctx); err != nil {
+	if err := r.readAnew(ctx); err != nil {
 		return nil, err
 	}
 	entries, err := migration.Reconcile(r.scripts, r.rows, migration.ReconcileOptions{
@@ -231,9 +247,12 @@ func (r *run) reconcile(ctx context.Context) ([]migration.Entry, error) {
 }
 
 func (r *run) report(e Event) {
-	if r.cfg.Report != nil {
-		r.cfg.Report(e)
+	if r.cfg.Report == nil {
+		return
 	}
+	r.reporting.Lock() // a notice may come while scripts are being resolved
+	defer r.reporting.Unlock()
+	r.cfg.Report(e)
 }
 
 func (r *run) warn(w Warning) {

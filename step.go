@@ -13,7 +13,6 @@ import (
 // group is the state of a run whose steps share one transaction.
 type group struct {
 	mode mode // stepwise: one transaction; outside: Mixed allowed a member that refuses one
-	rows []migration.Row
 }
 
 // step runs one migration and records it.
@@ -41,6 +40,7 @@ func (r *run) step(ctx context.Context, s migration.Step, index, total int, g *g
 	if row.ExecutionTime == postgres.ServerMillis {
 		row.ExecutionTime = int(took.Milliseconds())
 	}
+	r.changed()
 	r.rows = append(r.rows, row)
 	if !r.cfg.SkipExecutingMigrations {
 		r.report(StepDone{Script: script, Index: index, Total: total, Took: took, Statements: x.done})
@@ -195,7 +195,7 @@ func name(script *migration.Script) string {
 
 // beforeStart completes an error that kept a script from being started.
 func (r *run) beforeStart(err error, script *migration.Script, index int) error {
-	e := r.wrap(err).(*Error)
+	e := r.wrapped(err)
 	if e.Kept == "" {
 		e.Kept = "nothing of " + name(script) + " ran"
 	}

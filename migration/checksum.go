@@ -1,8 +1,10 @@
 package migration
 
 import (
+	"bytes"
 	"hash/crc32"
 	"strings"
+	"unsafe"
 )
 
 // Checksum is the number the history keeps for a script's decoded text: the CRC-32 of its lines as UTF-8 with nothing
@@ -10,19 +12,16 @@ import (
 // therefore never change it, and every other byte does.
 func Checksum(text string) int32 {
 	text = strings.TrimPrefix(text, "\ufeff")
+	// crc32 wants bytes and only reads them: a view of the text spares a copy of every script.
+	data := unsafe.Slice(unsafe.StringData(text), len(text))
 	var crc uint32
-	buf := make([]byte, min(len(text), 4096)) // crc32 wants bytes; copying in pieces spares a second copy of a large script
-	for text != "" {
-		n := copy(buf, text)
-		text = text[n:]
-		start := 0
-		for i := range n {
-			if buf[i] == '\n' || buf[i] == '\r' {
-				crc = crc32.Update(crc, crc32.IEEETable, buf[start:i])
-				start = i + 1
-			}
+	for len(data) > 0 {
+		n := bytes.IndexAny(data, "\r\n")
+		if n < 0 {
+			n = len(data)
 		}
-		crc = crc32.Update(crc, crc32.IEEETable, buf[start:n])
+		crc = crc32.Update(crc, crc32.IEEETable, data[:n])
+		data = data[min(n+1, len(data)):]
 	}
 	return int32(crc)
 }

@@ -52,7 +52,7 @@ func decodeStrictly(content []byte, name string) (text string, bad int, err erro
 		}
 		return string(content), -1, nil
 	}
-	enc, err := findEncoding(key, content)
+	enc, err := findEncoding(key)
 	if err != nil {
 		return "", 0, fmt.Errorf("unknown encoding %q; use a name such as UTF-8, ISO-8859-1, windows-1252 or UTF-16", name)
 	}
@@ -70,7 +70,7 @@ func decodeStrictly(content []byte, name string) (text string, bad int, err erro
 
 // findEncoding knows Java's names first: to browsers, whose names htmlindex follows, ISO-8859-1 means windows-1252 and
 // UTF-16 means little endian.
-func findEncoding(key string, content []byte) (encoding.Encoding, error) {
+func findEncoding(key string) (encoding.Encoding, error) {
 	switch key {
 	case "iso-8859-1", "iso8859-1", "iso88591", "latin1", "latin-1", "l1":
 		return charmap.ISO8859_1, nil

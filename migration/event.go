@@ -1,9 +1,6 @@
 package migration
 
-import (
-	"slices"
-	"strings"
-)
+import "slices"
 
 // Events lists every event a callback file can be named after (flyway.md §8.2), in the order in which a run that
 // uses them all would fire them.
@@ -31,13 +28,3 @@ var eventsLongestFirst = func() []string {
 	slices.SortStableFunc(events, func(a, b string) int { return len(b) - len(a) })
 	return events
 }()
-
-// eventOf returns the event that s spells in any letter case.
-func eventOf(s string) (string, bool) {
-	for _, e := range eventsLongestFirst {
-		if strings.EqualFold(e, s) {
-			return e, true
-		}
-	}
-	return "", false
-}

@@ -1,6 +1,7 @@
 package migration_test
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -98,7 +99,10 @@ func (c *facts) section(name, body string) (string, error) {
 }
 
 func describe(err error) string {
-	if e, ok := err.(*migration.Error); ok {
+	if _, several := err.(interface{ Unwrap() []error }); several {
+		return err.Error()
+	}
+	if e, ok := errors.AsType[*migration.Error](err); ok {
 		text := string(e.Code) + ": " + strings.ReplaceAll(e.Error(), "\r", "<CR>")
 		if e.Hint != "" {
 			text += "\nhint: " + e.Hint
@@ -159,7 +163,7 @@ func (c *facts) resolve() (migration.Resolved, error) {
 		if strings.Contains(text, `\`) {
 			unquoted, err := strconv.Unquote(`"` + text + `"`)
 			if err != nil {
-				return migration.Resolved{}, fmt.Errorf("%s: %v", line, err)
+				return migration.Resolved{}, fmt.Errorf("%s: %w", line, err)
 			}
 			text = unquoted
 		}

@@ -49,6 +49,7 @@ func (w Warning) String() string {
 // DUPLICATE_VERSIONED_MIGRATION and its kin when two files claim one place.
 func Resolve(files, callbackFiles []File, opt ResolveOptions) (Resolved, error) {
 	r := &resolver{opt: opt, naming: opt.Naming.compile(), configs: map[string]File{}, callbacks: map[string]File{}}
+	r.out.Scripts = make([]Script, 0, len(files))
 	for _, set := range [][]File{files, callbackFiles} {
 		for _, f := range set {
 			if strings.HasSuffix(f.Path, ".conf") {

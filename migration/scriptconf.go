@@ -1,6 +1,7 @@
 package migration
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -11,7 +12,7 @@ func parseScriptConfig(path, text string, p Placeholders) (ScriptConfig, error) 
 	written := text
 	text, err := p.Replace(text)
 	if err != nil {
-		if missing, ok := err.(*PlaceholderError); ok {
+		if missing, ok := errors.AsType[*PlaceholderError](err); ok {
 			missing.Path = path
 		}
 		return c, &Error{Code: CodeError, Message: err.Error(), Err: err}

@@ -41,10 +41,14 @@ func ParseTarget(text string) (Target, error) {
 // TargetVersion is the target that ends at v, which some migration must have.
 func TargetVersion(v Version) Target { return Target{word: targetVersion, version: v} }
 
-// IsLatest, IsCurrent and IsNext tell which word the target is; for a version all three are false.
-func (t Target) IsLatest() bool  { return t.word == targetLatest }
+// IsLatest reports whether the target is the word latest: everything is applied. The zero Target is.
+func (t Target) IsLatest() bool { return t.word == targetLatest }
+
+// IsCurrent reports whether the target is the word current: the highest applied version.
 func (t Target) IsCurrent() bool { return t.word == targetCurrent }
-func (t Target) IsNext() bool    { return t.word == targetNext }
+
+// IsNext reports whether the target is the word next: the lowest pending version.
+func (t Target) IsNext() bool { return t.word == targetNext }
 
 // Version returns the version to stop at; false when the target is a word.
 func (t Target) Version() (Version, bool) { return t.version, t.word == targetVersion }

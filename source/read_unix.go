@@ -3,6 +3,7 @@
 package source
 
 import (
+	"errors"
 	"io/fs"
 	"slices"
 	"sync"
@@ -23,7 +24,7 @@ func readFile(path string) (content []byte, err error) {
 	if err != nil {
 		return nil, &fs.PathError{Op: "open", Path: path, Err: err}
 	}
-	defer syscall.Close(fd)
+	defer func() { _ = syscall.Close(fd) }() // it was only read
 	shared := buffers.Get().(*[]byte)
 	defer buffers.Put(shared)
 	buffer, n := *shared, 0
@@ -47,7 +48,7 @@ func readFile(path string) (content []byte, err error) {
 // retry repeats a system call that a signal interrupted.
 func retry(call func() error) error {
 	for {
-		if err := call(); err != syscall.EINTR {
+		if err := call(); !errors.Is(err, syscall.EINTR) {
 			return err
 		}
 	}

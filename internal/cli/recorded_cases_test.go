@@ -8,20 +8,8 @@ import (
 )
 
 func migrateCases() []recordedCase {
-	applied := func(scripts ...*migration.Script) (list []skein.AppliedMigration) {
-		for _, s := range scripts {
-			list = append(list, skein.AppliedMigration{Script: s, Took: ms})
-		}
-		return list
-	}
 	all := &skein.MigrateResult{Target: shop, Applied: applied(first, second, third, view), Version: third.Version}
 	nothing := &skein.MigrateResult{Target: shop, Initial: third.Version}
-	bad := script("bad", "1", "bad", "V1__bad.sql")
-	badError := scriptError(bad, "FAILED_VERSIONED_MIGRATION", "22012", "division by zero", "", 3, "select 1/0")
-	ok, dup := script("half", "1.1", "ok", "V1_1__ok.sql"), script("half", "2", "dup", "V2__dup.sql")
-	dupError := scriptError(dup, "FAILED_VERSIONED_MIGRATION", "23505", `duplicate key value violates unique constraint "h1_pkey"`,
-		"Key (id)=(1) already exists.", 4, "insert into h1\nvalues (1)")
-	apart := script("ntbad", "1", "nt", "V1__nt.sql")
 	late := script("sql", "2", "late", "V2__late.sql")
 	x := script("cbs", "1", "x", "V1__x.sql")
 	talk := script("notice", "1", "talk", "V1__talk.sql")
@@ -57,29 +45,6 @@ func migrateCases() []recordedCase {
 			events: tell(connected, missing, skein.Validated{Took: ms}, created, planned("<< Empty Schema >>"), skein.Migrated{Schema: "public"}),
 		},
 		{
-			file: "bad", dir: "bad",
-			events: tell(connected, missing, skein.Validated{Count: 2, Took: ms}, created, planned("<< Empty Schema >>"),
-				skein.StepStarted{Schema: "public", Script: bad, Total: 2, Transactional: true}),
-			err: badError,
-			document: func(f failureText) object {
-				return f.failedMigrate(&skein.MigrateResult{Target: shop, Failed: bad}, badError, moment)
-			},
-		},
-		{
-			file: "half", dir: "half",
-			events: tell(connected, skein.Validated{Count: 2, Took: ms}, planned("1.1"), skein.StepStarted{Schema: "public", Script: dup, Total: 1, Transactional: true}),
-			err:    dupError,
-			document: func(f failureText) object {
-				return f.failedMigrate(&skein.MigrateResult{Target: shop, Applied: applied(ok), Failed: dup}, dupError, moment)
-			},
-		},
-		{
-			file: "ntbad", dir: "ntbad",
-			events: tell(connected, missing, skein.Validated{Count: 1, Took: ms}, created, planned("<< Empty Schema >>"),
-				skein.StepStarted{Schema: "public", Script: apart, Total: 1}),
-			err: scriptError(apart, "FAILED_VERSIONED_MIGRATION", "42P01", `relation "nosuch" does not exist`, "", 1, "create index"),
-		},
-		{
 			file: "notice", dir: "notice",
 			events: tell(connected, missing, skein.Validated{Count: 1, Took: ms}, created, planned("<< Empty Schema >>"),
 				skein.StepStarted{Schema: "public", Script: talk, Total: 1, Transactional: true},
@@ -110,6 +75,47 @@ func migrateCases() []recordedCase {
 	}
 }
 
+func failedCases() []recordedCase {
+	bad := script("bad", "1", "bad", "V1__bad.sql")
+	badError := scriptError(bad, "FAILED_VERSIONED_MIGRATION", "22012", "division by zero", "", 3, "select 1/0")
+	ok, dup := script("half", "1.1", "ok", "V1_1__ok.sql"), script("half", "2", "dup", "V2__dup.sql")
+	dupError := scriptError(dup, "FAILED_VERSIONED_MIGRATION", "23505", `duplicate key value violates unique constraint "h1_pkey"`,
+		"Key (id)=(1) already exists.", 4, "insert into h1\nvalues (1)")
+	apart := script("ntbad", "1", "nt", "V1__nt.sql")
+	return []recordedCase{
+		{
+			file: "bad", dir: "bad",
+			events: tell(connected, missing, skein.Validated{Count: 2, Took: ms}, created, planned("<< Empty Schema >>"),
+				skein.StepStarted{Schema: "public", Script: bad, Total: 2, Transactional: true}),
+			err: badError,
+			document: func(f failureText) object {
+				return f.failedMigrate(&skein.MigrateResult{Target: shop, Failed: bad}, badError, moment)
+			},
+		},
+		{
+			file: "half", dir: "half",
+			events: tell(connected, skein.Validated{Count: 2, Took: ms}, planned("1.1"), skein.StepStarted{Schema: "public", Script: dup, Total: 1, Transactional: true}),
+			err:    dupError,
+			document: func(f failureText) object {
+				return f.failedMigrate(&skein.MigrateResult{Target: shop, Applied: applied(ok), Failed: dup}, dupError, moment)
+			},
+		},
+		{
+			file: "ntbad", dir: "ntbad",
+			events: tell(connected, missing, skein.Validated{Count: 1, Took: ms}, created, planned("<< Empty Schema >>"),
+				skein.StepStarted{Schema: "public", Script: apart, Total: 1}),
+			err: scriptError(apart, "FAILED_VERSIONED_MIGRATION", "42P01", `relation "nosuch" does not exist`, "", 1, "create index"),
+		},
+	}
+}
+
+func applied(scripts ...*migration.Script) (list []skein.AppliedMigration) {
+	for _, s := range scripts {
+		list = append(list, skein.AppliedMigration{Script: s, Took: ms})
+	}
+	return list
+}
+
 // schemasInfo is the info recorded behind the case schemas, with the scripts of another location.
 func schemasInfo() *skein.InfoResult {
 	marker := &migration.Row{Description: "<< Flyway Schema Creation >>", Type: migration.TypeSchema, InstalledBy: "postgres",
@@ -124,7 +130,7 @@ func schemasInfo() *skein.InfoResult {
 	}}
 }
 
-func otherCases() []recordedCase {
+func infoCases() []recordedCase {
 	pending := func(s *migration.Script) migration.Entry {
 		return migration.Entry{Script: s, State: migration.StatePending}
 	}
@@ -138,10 +144,28 @@ func otherCases() []recordedCase {
 	deleted := *row(view)
 	deleted.Type = migration.TypeDelete
 	mark := migration.Row{Version: migration.MustVersion("1"), Description: "<< Flyway Baseline >>", Type: migration.TypeBaseline, InstalledOn: row(first).InstalledOn, Success: true}
-
 	empty := &skein.InfoResult{Target: shop, SchemasEmpty: true, Entries: []migration.Entry{pending(first), pending(second), pending(third), pending(view)}}
 	none := &skein.InfoResult{Target: shop, SchemasEmpty: true}
 	full := &skein.InfoResult{Target: shop, Version: third.Version, Entries: []migration.Entry{success(first), success(second), success(third), success(view)}}
+	return []recordedCase{
+		{file: "info-empty", dir: "sql", events: tell(connected, missing), info: empty,
+			document: func(failureText) object { return infoDocument(empty, empty.Entries, moment) }},
+		{file: "info-nothing", dir: "empty", events: tell(connected, missing), info: none,
+			document: func(failureText) object { return infoDocument(none, nil, moment) }},
+		{file: "info", dir: "sql", events: tell(connected), info: full,
+			document: func(failureText) object { return infoDocument(full, full.Entries, moment) }},
+		{file: "info-deleted", dir: "sql", events: tell(connected), info: &skein.InfoResult{Entries: []migration.Entry{
+			success(first), success(second), success(third), gone(view, migration.StateDeleted), gone(late, migration.StateDeleted),
+			{Applied: &deleted, State: migration.StateSuccess}}}},
+		{file: "info-baseline", dir: "sql", events: tell(connected), info: &skein.InfoResult{Entries: []migration.Entry{
+			{Script: first, State: migration.StateBaselineIgnored}, {Applied: &mark, State: migration.StateBaseline}, pending(second), pending(third)}}},
+	}
+}
+
+func otherCases() []recordedCase {
+	late := script("sql", "2", "late", "V2__late.sql")
+	one := migration.MustVersion("1")
+
 	problems := []migration.Problem{
 		{Code: migration.CodeChecksumMismatch, Version: second.Version, Description: "second", Path: second.Physical,
 			Message: "Migration checksum mismatch for migration version 1.1\n-> Applied to database : 1398915466\n-> Resolved locally    : -464337734\n" +
@@ -168,17 +192,6 @@ func otherCases() []recordedCase {
 	repaired := skein.Repaired{Schema: "public", Table: "flyway_schema_history", Took: ms}
 	cleaned := func(s string) skein.Event { return skein.Cleaned{Schema: s, Took: ms} }
 	return []recordedCase{
-		{file: "info-empty", dir: "sql", events: tell(connected, missing), info: empty,
-			document: func(failureText) object { return infoDocument(empty, empty.Entries, moment) }},
-		{file: "info-nothing", dir: "empty", events: tell(connected, missing), info: none,
-			document: func(failureText) object { return infoDocument(none, nil, moment) }},
-		{file: "info", dir: "sql", events: tell(connected), info: full,
-			document: func(failureText) object { return infoDocument(full, full.Entries, moment) }},
-		{file: "info-deleted", dir: "sql", events: tell(connected), info: &skein.InfoResult{Entries: []migration.Entry{
-			success(first), success(second), success(third), gone(view, migration.StateDeleted), gone(late, migration.StateDeleted),
-			{Applied: &deleted, State: migration.StateSuccess}}}},
-		{file: "info-baseline", dir: "sql", events: tell(connected), info: &skein.InfoResult{Entries: []migration.Entry{
-			{Script: first, State: migration.StateBaselineIgnored}, {Applied: &mark, State: migration.StateBaseline}, pending(second), pending(third)}}},
 		{file: "validate", dir: "sql", events: tell(connected, skein.Validated{Count: 4, Took: ms}),
 			document: func(failureText) object { return validateDocument(&skein.ValidateResult{Target: shop, Count: 4}) }},
 		{file: "validate-bad", dir: "sql", events: tell(connected), err: problemsError(problems),
@@ -191,11 +204,11 @@ func otherCases() []recordedCase {
 			}},
 		{file: "repair2", dir: "sql", events: tell(connected, skein.RepairDeleted{Row: *row(view)}, skein.RepairDeleted{Row: *row(late)}, repaired)},
 		{file: "baseline", dir: "sql", events: tell(connected, skein.HistoryCreated{Schema: "public", Table: "flyway_schema_history", Baseline: true},
-			skein.BaselineWritten{Schema: "public", Version: mark.Version, Text: "Successfully baselined schema with version: 1"}),
+			skein.BaselineWritten{Schema: "public", Version: one, Text: "Successfully baselined schema with version: 1"}),
 			document: func(failureText) object {
-				return baselineDocument(&skein.BaselineResult{Target: shop, Version: mark.Version})
+				return baselineDocument(&skein.BaselineResult{Target: shop, Version: one})
 			}},
-		{file: "baseline-again", dir: "sql", events: tell(connected, skein.BaselineWritten{Schema: "public", Version: mark.Version,
+		{file: "baseline-again", dir: "sql", events: tell(connected, skein.BaselineWritten{Schema: "public", Version: one,
 			Text: `Schema history table "public"."flyway_schema_history" already initialized with (1,<< Flyway Baseline >>). Skipping.`})},
 		{file: "baseline-other", dir: "sql", events: tell(connected), err: other,
 			document: func(f failureText) object { return f.failureDocument(other) }},

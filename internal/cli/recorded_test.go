@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -90,7 +91,7 @@ func scriptError(s *migration.Script, code, state, message, detail string, line 
 func TestRecordedFlyway(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}
-	for _, c := range append(migrateCases(), otherCases()...) {
+	for _, c := range slices.Concat(migrateCases(), failedCases(), infoCases(), otherCases()) {
 		seen[c.file+".txtar"] = true
 		t.Run(c.file, func(t *testing.T) {
 			t.Parallel()

@@ -128,6 +128,36 @@ func TestNoSecretLeaves(t *testing.T) {
 	}
 }
 
+// TestStoppedFromOutside: a run that is stopped ends with the code that means "run it again" (AT-5d).
+func TestStoppedFromOutside(t *testing.T) {
+	t.Parallel()
+	for program, want := range map[string]int{"skein": 9, "flyway": 1} {
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, "V1__long.sql"), []byte("select pg_sleep(600);"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		out := &stopper{stop: cancel}
+		got := Main(ctx, Process{Args: []string{program, "-url=" + pgtest.URL(t), "-locations=filesystem:" + dir, "migrate"}, Dir: dir, Stdout: out, Stderr: out})
+		if got != want || ctx.Err() == nil {
+			t.Errorf("%s ended with %d, not %d:\n%s", program, got, want, out.text.String())
+		}
+	}
+}
+
+// stopper stops the run as soon as the script begins.
+type stopper struct {
+	text strings.Builder
+	stop func()
+}
+
+func (s *stopper) Write(p []byte) (int, error) {
+	if bytes.HasPrefix(p, []byte("Migrating schema")) {
+		s.stop()
+	}
+	return s.text.Write(p)
+}
+
 // TestServerErrorIsRedacted: a server may repeat the password in its message.
 func TestServerErrorIsRedacted(t *testing.T) {
 	t.Parallel()

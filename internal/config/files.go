@@ -203,9 +203,9 @@ func (r *reader) load(p place, charset string, f *findings) layer {
 		return layer{}
 	}
 	if p.kind == tomlFile || p.kind == skeinFile {
-		leaves, err := readTOML(string(c.data), shown)
-		if err != nil {
-			f.mistakes = append(f.mistakes, err.(Mistake))
+		leaves, bad := readTOML(string(c.data), shown)
+		if bad != nil {
+			f.mistakes = append(f.mistakes, *bad)
 			return layer{}
 		}
 		return tomlAssignments(leaves, p.kind == skeinFile, f)

@@ -61,13 +61,13 @@ func load(in Input, f *findings) *Settings {
 	r := &reader{in: in, read: map[string]content{}}
 	args := argLayers(in.Args)
 	early := mergeLayers(nil, envLayers(in.Env, true, in.OwnVariables, &findings{}), args, "default")
-	get := func(key string) (string, Origin) {
+	get := func(key string) string {
 		if e, ok := early[key]; ok {
-			return e.value.String(), e.origin
+			return e.value.String()
 		}
-		return "", Origin{}
+		return ""
 	}
-	if dir, _ := get("workingDirectory"); dir != "" {
+	if dir := get("workingDirectory"); dir != "" {
 		r.workDir = dir
 		if !filepath.IsAbs(dir) {
 			r.workDir = filepath.Join(in.WorkDir, dir)
@@ -76,7 +76,7 @@ func load(in Input, f *findings) *Settings {
 	fromEnv, fromArgs := r.namedPlaces(args)
 	places, modern := r.choose(fromEnv, fromArgs, f)
 	// The variable of the encoding wins over the flag, as with Flyway.
-	charset, _ := get("configFileEncoding")
+	charset := get("configFileEncoding")
 	for _, name := range []string{"SKEIN_CONFIG_FILE_ENCODING", "FLYWAY_CONFIG_FILE_ENCODING"} {
 		if v, ok := environ(in.Env).lookup(name); ok && v != "" {
 			charset = v

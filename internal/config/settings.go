@@ -37,15 +37,15 @@ func (s *Settings) Modern() bool { return s.modern }
 func (s *Settings) Files() []string { return slices.Clone(s.shown) }
 
 // get returns the effective value of a known key, its default when unset.
-func (s *Settings) get(key string, kinds ...Kind) (value, Origin) {
+func (s *Settings) get(key string, kinds ...Kind) value {
 	k, ok := Lookup(key)
 	if !ok || !slices.Contains(kinds, k.Kind) {
 		panic("config: no such setting of this type: " + key)
 	}
 	if e, ok := s.entries[slot(key)]; ok {
-		return e.value, e.origin
+		return e.value
 	}
-	return textValue(k.Default), Origin{}
+	return textValue(k.Default)
 }
 
 // Text returns a text setting, "" when it is unset and has no default. Secrets
@@ -54,32 +54,32 @@ func (s *Settings) Text(key string) string {
 	if k, _ := Lookup(key); k.isSecret(key) {
 		panic("config: a secret is asked for as text: " + key)
 	}
-	v, _ := s.get(key, Text, Map)
+	v := s.get(key, Text, Map)
 	return v.String()
 }
 
 // Secret returns a text setting as a text that does not print.
 func (s *Settings) Secret(key string) secret.Text {
-	v, _ := s.get(key, Text, Map)
+	v := s.get(key, Text, Map)
 	return secret.New(v.String())
 }
 
 // Bool returns a true/false setting.
 func (s *Settings) Bool(key string) bool {
-	v, _ := s.get(key, Boolean)
+	v := s.get(key, Boolean)
 	return strings.EqualFold(v.text, "true")
 }
 
 // Int returns a number, within the bounds that Keys gives.
 func (s *Settings) Int(key string) int {
-	v, _ := s.get(key, Integer)
+	v := s.get(key, Integer)
 	n, _ := strconv.Atoi(v.text) // checked at the door
 	return n
 }
 
 // List returns a list setting, nil when it is empty.
 func (s *Settings) List(key string) []string {
-	v, _ := s.get(key, List)
+	v := s.get(key, List)
 	return slices.Clone(v.items())
 }
 

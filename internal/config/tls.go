@@ -132,9 +132,8 @@ func keyPEM(path string, key []byte, password secret.Text) ([]byte, error) {
 		}
 		return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key}), nil
 	}
-	// The old PEM encryption is weak, and still what libpq users have.
-	if x509.IsEncryptedPEMBlock(block) { //nolint:staticcheck
-		plain, err := x509.DecryptPEMBlock(block, []byte(password.Reveal())) //nolint:staticcheck
+	if x509.IsEncryptedPEMBlock(block) { //nolint:staticcheck // the old PEM encryption is weak, and still what libpq users have
+		plain, err := x509.DecryptPEMBlock(block, []byte(password.Reveal())) //nolint:staticcheck // see above
 		if err != nil {
 			return nil, fmt.Errorf("sslkey %s cannot be decrypted with sslpassword: %w", path, err)
 		}

@@ -36,7 +36,7 @@ func TestCertificates(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	encrypted, err := x509.EncryptPEMBlock(rand.Reader, "EC PRIVATE KEY", ecDER, []byte("canary"), x509.PEMCipherAES256) //nolint:staticcheck
+	encrypted, err := x509.EncryptPEMBlock(rand.Reader, "EC PRIVATE KEY", ecDER, []byte("canary"), x509.PEMCipherAES256) //nolint:staticcheck // what libpq users have
 	if err != nil {
 		t.Fatal(err)
 	}

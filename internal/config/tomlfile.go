@@ -32,7 +32,7 @@ func (p *probe) UnmarshalTOML(v any) error {
 
 // readTOML returns the leaves of a TOML text in the order of the file, or the
 // one syntax error with its place.
-func readTOML(text, file string) ([]tomlLeaf, error) {
+func readTOML(text, file string) ([]tomlLeaf, *Mistake) {
 	text = strings.TrimPrefix(text, "\ufeff")
 	var root map[string]toml.Primitive
 	md, err := toml.Decode(text, &root)
@@ -45,7 +45,7 @@ func readTOML(text, file string) ([]tomlLeaf, error) {
 			m.Origin.Column = len(before) - strings.LastIndexByte(before, '\n')
 			m.Text = parse.Message
 		}
-		return nil, m
+		return nil, &m
 	}
 	var leaves []tomlLeaf
 	tomlLeaves(&md, root, nil, text, file, &leaves)

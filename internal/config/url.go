@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"maps"
 	"net/url"
 	"slices"
@@ -73,7 +74,7 @@ func (s *Settings) Target() (Target, []Warning, error) {
 	for i := range warnings {
 		warnings[i].Origin = origin
 	}
-	if ms, ok := err.(Mistakes); ok && s.IsSet("url") {
+	if ms, ok := errors.AsType[Mistakes](err); ok && s.IsSet("url") {
 		for i := range ms {
 			ms[i].Origin = origin
 		}

@@ -312,7 +312,9 @@ func TestTablesOnANarrowTerminal(t *testing.T) {
 func TestLostScreenIsAnError(t *testing.T) {
 	t.Parallel()
 	r, w := io.Pipe()
-	r.Close()
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
 	if err := perform(t.Context(), Options{Out: w}, nil); !errors.Is(err, io.ErrClosedPipe) {
 		t.Errorf("got %v", err)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
+	"github.com/jackc/pgx/v5/pgproto3"
 )
 
 // Conn is one connection to the target.
@@ -93,11 +94,19 @@ func hasParam(params map[string]string, name string) bool {
 	return false
 }
 
-// Close ends the connection. An open transaction is rolled back by the server.
+// Close says goodbye and does not wait for the answer, which would cost as much as a query. An open transaction is
+// rolled back by the server.
 func (c *Conn) Close() {
-	ctx, cancel := context.WithTimeout(context.Background(), cancelGrace)
-	defer cancel()
-	_ = c.pgx.Close(ctx) // nothing is left to do on a connection that does not close well
+	raw, err := c.pgx.PgConn().Hijack()
+	if err != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), cancelGrace)
+		defer cancel()
+		_ = c.pgx.Close(ctx) // busy or broken: nothing is left to do on a connection that does not close well
+		return
+	}
+	raw.Frontend.Send(&pgproto3.Terminate{})
+	_ = raw.Frontend.Flush() // the server notices the closed connection as well
+	_ = raw.Conn.Close()
 }
 
 // Pgx is the connection for migrations written in Go.

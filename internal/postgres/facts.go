@@ -2,8 +2,8 @@ package postgres
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 )
 
@@ -21,50 +21,61 @@ type Facts struct {
 
 	Schema   string   // the default schema: the one asked for, else CurrentSchema, else SearchPath
 	Existing []string // those of the managed schemas that exist
-	// History has the kind of the relation that stands where the history table belongs ('r' table, 'v' view, 'p'
-	// partitioned table …; 0: nothing is there) and its columns in order.
-	HistoryKind    byte
-	HistoryColumns []string
+	// HistoryKind is the kind of the relation that stands where the history table belongs: 'r' table, 'v' view,
+	// 'p' partitioned table …; 0: nothing is there.
+	HistoryKind byte
 }
 
 // ReadFacts asks for all facts in one round trip. schema may be empty; schemas are the managed ones.
+//
+// It is the first query of a fresh backend, whose caches are empty: to_regclass and to_regnamespace look into caches
+// that are filled anyway, where a join of catalogs would cost as much as the whole rest of a run with nothing to do.
 func (c *Conn) ReadFacts(ctx context.Context, schema string, schemas []string, table string) (Facts, error) {
-	chosen := "coalesce(nullif(" + Literal(schema) + `, ''), pg_catalog.current_schema()::pg_catalog.text,
-		pg_catalog.current_setting('search_path'))`
-	rows, err := c.query(ctx, fmt.Sprintf(`select pg_catalog.json_build_object(
-	'Version', pg_catalog.current_setting('server_version'),
-	'VersionNum', pg_catalog.current_setting('server_version_num')::pg_catalog.int4,
-	'Database', pg_catalog.current_database(),
-	'User', current_user, 'SessionUser', session_user,
-	'CurrentSchema', coalesce(pg_catalog.current_schema(), ''),
-	'SearchPath', pg_catalog.current_setting('search_path'),
-	'InRecovery', pg_catalog.pg_is_in_recovery(),
-	'ReadOnly', pg_catalog.current_setting('transaction_read_only') = 'on',
-	'Schema', %[1]s,
-	'Existing', (select coalesce(pg_catalog.json_agg(nspname), '[]') from pg_catalog.pg_namespace
-		where nspname = any (%[2]s || %[1]s))),
-	(select c.relkind::pg_catalog.text from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-		where n.nspname = %[1]s and c.relname = %[3]s),
-	(select pg_catalog.json_agg(a.attname order by a.attnum) from pg_catalog.pg_attribute a
-		join pg_catalog.pg_class c on c.oid = a.attrelid join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-		where n.nspname = %[1]s and c.relname = %[3]s and a.attnum > 0 and not a.attisdropped)`,
-		chosen, literalArray(schemas), Literal(table)))
+	chosen := "coalesce(nullif(" + Literal(schema) + `, ''), pg_catalog.current_schema()::pg_catalog.text, pg_catalog.current_setting('search_path'))`
+	sql := `select pg_catalog.current_setting('server_version'), pg_catalog.current_setting('server_version_num'),
+	pg_catalog.current_database(), current_user, session_user, coalesce(pg_catalog.current_schema(), ''),
+	pg_catalog.current_setting('search_path'), pg_catalog.pg_is_in_recovery(), pg_catalog.current_setting('transaction_read_only'),
+	` + chosen + `, (select relkind from pg_catalog.pg_class where oid = pg_catalog.to_regclass(
+		pg_catalog.quote_ident(` + chosen + `) || '.' || pg_catalog.quote_ident(` + Literal(table) + `))),
+	pg_catalog.to_regnamespace(pg_catalog.quote_ident(` + chosen + `)) is not null`
+	for _, s := range schemas {
+		sql += ", pg_catalog.to_regnamespace(" + Literal(Ident(s)) + ") is not null"
+	}
+	rows, err := c.query(ctx, sql)
 	if err != nil {
 		return Facts{}, err
 	}
-	var f Facts
-	if err := json.Unmarshal([]byte(*rows[0][0]), &f); err != nil {
-		return Facts{}, fmt.Errorf("reading the server's facts: %w", err)
+	r := rows[0]
+	f := Facts{
+		Version: *r[0], Database: *r[2], User: *r[3], SessionUser: *r[4], CurrentSchema: *r[5], SearchPath: *r[6],
+		InRecovery: *r[7] == "t", ReadOnly: *r[8] == "on", Schema: *r[9],
 	}
-	if kind := rows[0][1]; kind != nil {
-		f.HistoryKind = (*kind)[0]
+	if f.VersionNum, err = strconv.Atoi(*r[1]); err != nil {
+		return f, err
 	}
-	if columns := rows[0][2]; columns != nil {
-		if err := json.Unmarshal([]byte(*columns), &f.HistoryColumns); err != nil {
-			return Facts{}, fmt.Errorf("reading the history table's columns: %w", err)
+	if r[10] != nil {
+		f.HistoryKind = (*r[10])[0]
+	}
+	for i, s := range append([]string{f.Schema}, schemas...) {
+		if *r[11+i] == "t" && !slices.Contains(f.Existing, s) {
+			f.Existing = append(f.Existing, s)
 		}
 	}
 	return f, nil
+}
+
+// MissingColumns lists the columns that a schema history table has and this table lacks.
+func (c *Conn) MissingColumns(ctx context.Context, h History) ([]string, error) {
+	rows, err := c.query(ctx, "select attname from pg_catalog.pg_attribute where attrelid = pg_catalog.to_regclass("+Literal(h.name())+
+		") and attnum > 0 and not attisdropped")
+	if err != nil {
+		return nil, err
+	}
+	have := map[string]bool{}
+	for _, r := range rows {
+		have[*r[0]] = true
+	}
+	return slices.DeleteFunc(slices.Clone(Columns), func(name string) bool { return have[name] }), nil
 }
 
 // SchemaEmpty reports whether a schema holds nothing that Flyway counts: ordinary tables, views, sequences and TOAST

@@ -88,31 +88,29 @@ func (h History) AlignSQL(rank int, description string, t migration.Type, checks
 		h.name(), Literal(migration.AbbreviateDescription(description)), Literal(string(t)), sum, rank)
 }
 
-// ReadHistory reads the whole table in the order of its ranks. installed_on is given in the client's zone.
+// ReadHistory reads the whole table in the order of its ranks. installed_on is given in the client's zone. A table of
+// another shape gives a *ShapeError.
 func (c *Conn) ReadHistory(ctx context.Context, h History) ([]migration.Row, error) {
 	var out []migration.Row
-	rows, err := c.query(ctx, `select "installed_rank", "version", "description", "type", "script", "checksum", "installed_by",
-	pg_catalog.to_char("installed_on", 'YYYY-MM-DD HH24:MI:SS.US'), "execution_time", "success" from `+h.name()+` order by "installed_rank"`)
+	err := c.each(ctx, `select "installed_rank", "version", "description", "type", "script", "checksum", "installed_by",
+	pg_catalog.to_char("installed_on", 'YYYY-MM-DD HH24:MI:SS.US'), "execution_time", "success" from `+h.name()+` order by "installed_rank"`, func(values [][]byte) error {
+		row, err := historyRow(values)
+		out = append(out, row)
+		return err
+	})
+	if sqlState(err) == "42703" { // undefined_column
+		if missing, ask := c.MissingColumns(ctx, h); ask == nil && len(missing) > 0 {
+			return nil, &ShapeError{Missing: missing, Err: err}
+		}
+	}
 	if err != nil {
 		return nil, err
-	}
-	for _, r := range rows {
-		row, err := historyRow(r)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, row)
 	}
 	return out, nil
 }
 
-func historyRow(r []*string) (migration.Row, error) {
-	text := func(i int) string {
-		if r[i] == nil {
-			return ""
-		}
-		return *r[i]
-	}
+func historyRow(r [][]byte) (migration.Row, error) {
+	text := func(i int) string { return string(r[i]) } // null is ""
 	row := migration.Row{Description: text(2), Script: text(4), InstalledBy: text(6), Success: text(9) == "t"}
 	var err error
 	if row.Type, err = migration.ParseType(text(3)); err != nil {
@@ -159,21 +157,3 @@ func (e *ShapeError) Error() string {
 }
 
 func (e *ShapeError) Unwrap() error { return e.Err }
-
-// CheckShape compares a table's columns with a history table's. Further columns are welcome.
-func CheckShape(columns []string) error {
-	have := map[string]bool{}
-	for _, c := range columns {
-		have[c] = true
-	}
-	var missing []string
-	for _, c := range Columns {
-		if !have[c] {
-			missing = append(missing, c)
-		}
-	}
-	if len(missing) == 0 {
-		return nil
-	}
-	return &ShapeError{Missing: missing}
-}

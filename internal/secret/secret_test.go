@@ -63,7 +63,8 @@ func TestTextValue(t *testing.T) {
 	if secret.New("") != (secret.Text{}) || !secret.New("").IsEmpty() || secret.New("").Reveal() != "" {
 		t.Error("the empty text is not the zero value")
 	}
-	if secret.New("a") != secret.New("a") || secret.New("a") == secret.New("b") {
+	a, again, other := secret.New("a"), secret.New("a"), secret.New("b")
+	if a != again || a == other {
 		t.Error("texts do not compare by value")
 	}
 }

@@ -33,7 +33,7 @@ func BenchmarkSplit(b *testing.B) {
 	b.Run("corpora", func(b *testing.B) {
 		dir := corpora(b)
 		var all strings.Builder
-		err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		err := filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
 			if err != nil || filepath.Ext(path) != ".sql" {
 				return err
 			}

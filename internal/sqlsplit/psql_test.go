@@ -228,5 +228,5 @@ func receive(conn io.Reader, typed bool) ([]byte, error) {
 // send ignores errors: the next receive meets them.
 func send(conn io.Writer, kind byte, body string) {
 	message := binary.BigEndian.AppendUint32([]byte{kind}, uint32(len(body)+4))
-	conn.Write(append(message, body...))
+	_, _ = conn.Write(append(message, body...))
 }

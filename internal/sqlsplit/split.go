@@ -55,7 +55,7 @@ func Split(text string) ([]Statement, error) {
 			case ';':
 				if s.depth == 0 && s.blocks == 0 {
 					var err *Error
-					if i, err = s.finish(i, end); err != nil {
+					if i, err = s.finish(end); err != nil {
 						return nil, err
 					}
 					continue
@@ -73,7 +73,7 @@ func Split(text string) ([]Statement, error) {
 		return nil, &Error{Offset: s.block, Line: s.lineOf(s.block), What: "BEGIN ATOMIC body",
 			Hint: "close it with END; a name spelled case or end inside it needs double quotes"}
 	}
-	if _, err := s.finish(len(text), len(text)); err != nil {
+	if _, err := s.finish(len(text)); err != nil {
 		return nil, err
 	}
 	return s.statements, nil
@@ -129,8 +129,8 @@ func (s *splitter) lineOf(i int) int {
 	return s.line
 }
 
-// finish closes the statement before the semicolon at i and returns the offset where the next one may start.
-func (s *splitter) finish(i, end int) (int, *Error) {
+// finish closes the statement before the semicolon that ends at end and returns the offset where the next one may start.
+func (s *splitter) finish(end int) (int, *Error) {
 	if s.body < 0 {
 		s.begin()
 		return end, nil
@@ -159,7 +159,7 @@ func (s *splitter) word(w string, i, end int) {
 	case routine:
 		s.routineWord(w, i, end)
 	case copying, copyingIn:
-		s.copyWord(w, i)
+		s.copyWord(w)
 	}
 }
 
@@ -211,7 +211,7 @@ func (s *splitter) routineWord(w string, i, end int) {
 }
 
 // copyWord looks for the FROM that belongs to COPY and for STDIN right after it. The grammar takes STDOUT there too.
-func (s *splitter) copyWord(w string, i int) {
+func (s *splitter) copyWord(w string) {
 	switch {
 	case s.head == copyingIn:
 		s.head = plain

@@ -8,6 +8,7 @@ import (
 // Kind is the kind of a Token.
 type Kind uint8
 
+// The kinds of tokens.
 const (
 	Word             Kind = iota + 1 // unquoted identifier or keyword
 	QuotedIdentifier                 // "…" or U&"…"

@@ -34,6 +34,7 @@ const (
 // ControlKind is what a Control statement does.
 type ControlKind uint8
 
+// The kinds of transaction control.
 const (
 	NoControl ControlKind = iota // not a Control statement
 	Begin                        // BEGIN, START TRANSACTION

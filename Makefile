@@ -1,0 +1,60 @@
+# make, or make help, says what there is. Everything works from a clean checkout; tests need no server set up.
+
+FUZZTIME ?= 20s
+MAJORS   ?= 14 15 16 17 18
+FLYWAY   ?= $(CURDIR)/bin/flyway/flyway
+BENCH    ?= --tools psql,skein,migrate --work tiny,noop,latency --n 1000
+
+.PHONY: help build test test-race test-matrix conformance flyway-live fuzz bench cover lint cross fmt ci clean
+
+help: ## print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## build bin/skein
+	CGO_ENABLED=0 go build -trimpath -o bin/skein ./cmd/skein
+
+test: ## all tests, on a PostgreSQL server that they start themselves
+	go test ./...
+
+test-race: ## all tests under the race detector (needs a C compiler)
+	CGO_ENABLED=1 go test -race ./...
+
+test-matrix: ## all tests on each PostgreSQL of MAJORS (14 15 16 17 18)
+	@set -e; for major in $(MAJORS); do \
+		echo "== PostgreSQL $$major"; \
+		SKEIN_TEST_POSTGRES=$$major go test -count=1 ./...; \
+	done
+
+conformance: ## the real migration sets of ../shared/corpora against what Flyway left
+	go test -count=1 -v ./internal/conformance
+
+flyway-live: ## Flyway and Skein in turn on one database (FLYWAY=path, else fetched with mvn)
+	@[ -x "$(FLYWAY)" ] || internal/conformance/flywaylive/fetch.sh "$(dir $(FLYWAY))"
+	FLYWAY="$(FLYWAY)" go test -count=1 -v ./internal/conformance/flywaylive
+
+fuzz: ## every fuzz target for FUZZTIME (20s) each
+	.ci/fuzz $(FUZZTIME)
+
+bench: ## time skein beside psql and golang-migrate (BENCH= gives bench.py's flags, BENCH_URL a server)
+	bench/run $(BENCH)
+
+cover: ## test coverage by package, and bin/cover.html
+	@mkdir -p bin
+	go test -coverpkg=./... -coverprofile=bin/cover.out ./...
+	go tool cover -html=bin/cover.out -o bin/cover.html
+	@go tool cover -func=bin/cover.out | tail -1
+
+lint: ## gofmt, go mod tidy, go vet, golangci-lint
+	.ci/lint
+
+cross: ## build for linux, darwin and windows on amd64 and arm64, into bin/cross
+	.ci/cross
+
+fmt: ## format the Go files
+	gofmt -w .
+
+ci: ## all that a change must pass
+	.ci/run
+
+clean: ## remove what the other targets made
+	rm -rf bin bench/bin
