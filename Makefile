@@ -22,7 +22,8 @@ test-race: ## all tests under the race detector (needs a C compiler)
 test-matrix: ## all tests on each PostgreSQL of MAJORS (14 15 16 17 18)
 	@set -e; for major in $(MAJORS); do \
 		echo "== PostgreSQL $$major"; \
-		SKEIN_TEST_POSTGRES=$$major go test -count=1 ./...; \
+		bin=$$(go run ./internal/pgtest/fetch $$major); \
+		SKEIN_TEST_POSTGRES=$$bin go test -count=1 ./...; \
 	done
 
 conformance: ## the real migration sets of ../shared/corpora against what Flyway left

@@ -20,6 +20,7 @@ import (
 
 	"github.com/skein-db/skein/internal/cli"
 	"github.com/skein-db/skein/internal/config"
+	"github.com/skein-db/skein/internal/demo"
 	"github.com/skein-db/skein/internal/pgtest"
 	"github.com/skein-db/skein/internal/txblock"
 )
@@ -398,5 +399,33 @@ func TestReadmeProgram(t *testing.T) {
 	out, err := run.CombinedOutput()
 	if err != nil || string(out) != "1 scripts applied, now at version 1\n" {
 		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// TestReadmeDemo plays the demo and looks for the lines that README.md shows of it, in their order. Times may differ.
+func TestReadmeDemo(t *testing.T) {
+	t.Parallel()
+	var out strings.Builder
+	if err := demo.Run(t.Context(), demo.Options{Out: &out}); err != nil {
+		t.Fatal(err)
+	}
+	took := regexp.MustCompile(` *\d+ ms`)
+	rest := took.ReplaceAllString(out.String(), " n ms")
+	count := 0
+	for _, m := range fence.FindAllStringSubmatch(pages(t)["README.md"], -1) {
+		if m[1] != "demo" {
+			continue
+		}
+		for _, part := range strings.Split(m[2], "…\n") {
+			count++
+			_, after, found := strings.Cut(rest, took.ReplaceAllString(part, " n ms"))
+			if !found {
+				t.Errorf("the demo does not print this, or not there:\n%s\nit prints:\n%s", part, out.String())
+			}
+			rest = after
+		}
+	}
+	if count != 3 {
+		t.Errorf("%d parts of the demo in README.md", count)
 	}
 }

@@ -83,7 +83,7 @@ func shop(t *testing.T) project {
 type tool func(ctx context.Context, t *testing.T, p project, url string, args ...string) outcome
 
 func bySkein(ctx context.Context, _ *testing.T, p project, url string, args ...string) outcome {
-	return skein(ctx, p.dir, slices.Concat(p.args, []string{"-url=" + url}, args)...)
+	return runSkein(ctx, p.dir, slices.Concat(p.args, []string{"-url=" + url}, args)...)
 }
 
 func byFlyway(f flywaylive.Flyway) tool {

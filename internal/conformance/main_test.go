@@ -107,8 +107,8 @@ func (o outcome) decode(t *testing.T, v any) {
 	}
 }
 
-// skein runs the command line in this process, under the name flyway and without any environment.
-func skein(ctx context.Context, dir string, args ...string) outcome {
+// runSkein runs the command line in this process, under the name flyway and without any environment.
+func runSkein(ctx context.Context, dir string, args ...string) outcome {
 	var stdout, stderr bytes.Buffer
 	exit := cli.Main(ctx, cli.Process{
 		Args: append([]string{"flyway"}, args...), Dir: dir,

@@ -27,28 +27,26 @@ func TestSets(t *testing.T) {
 	sets := readSets(t, shared)
 	passed := map[string]bool{}
 	var lock sync.Mutex
-	t.Run("chains", func(t *testing.T) {
-		for _, c := range chains(sets) {
-			t.Run(c[0].ID, func(t *testing.T) {
-				t.Parallel()
-				results := (&chain{shared: shared, sets: c, db: database(t, c[0].DatabaseName)}).run(t)
-				lock.Lock()
-				defer lock.Unlock()
-				for id, ok := range results {
-					passed[id] = ok
-				}
-			})
+	t.Cleanup(func() { // once the parallel ones have ended
+		good := 0
+		for _, s := range sets {
+			if passed[s.ID] {
+				good++
+			} else {
+				t.Errorf("%s did not pass", s.ID)
+			}
 		}
+		t.Logf("%d of %d sets", good, len(sets))
 	})
-	good := 0
-	for _, s := range sets {
-		if passed[s.ID] {
-			good++
-		} else {
-			t.Errorf("%s did not pass", s.ID)
-		}
+	for _, c := range chains(sets) {
+		t.Run(c[0].ID, func(t *testing.T) {
+			t.Parallel()
+			results := (&chain{shared: shared, sets: c, db: database(t, c[0].DatabaseName)}).run(t)
+			lock.Lock()
+			defer lock.Unlock()
+			maps.Copy(passed, results)
+		})
 	}
-	t.Logf("%d of %d sets", good, len(sets))
 }
 
 // database makes an empty database, of that name where the set's scripts count on one.
@@ -110,11 +108,14 @@ func (c *chain) migrate(t *testing.T, s set) {
 	}
 	dir := t.TempDir()
 	args := append(s.arguments(t, s.materialise(t, c.corpora(), dir, false), dir), "-url="+c.url(t, s))
-	command := func(verb string) outcome { return skein(t.Context(), dir, append(args, verb)...) }
+	command := func(verb string) outcome { return runSkein(t.Context(), dir, append(args, verb)...) }
 
 	recorded := recordings(t, c.shared, s.ID)
 	reachesOut := s.ID == "mds" && c.prepareMDS(t)
 	migrated := command("migrate")
+	if migrated.Exit != 0 && !anyExits(recorded, migrated.Exit) {
+		t.Fatalf("migrate: %s", migrated)
+	}
 	got := record(t, c.db, migrated.Exit, s.Schemas[0], s.table(), command("info"))
 	for version, want := range recorded {
 		if reachesOut {
@@ -141,6 +142,15 @@ func (c *chain) migrate(t *testing.T, s set) {
 		t.Error("migrate found something to do the second time")
 	}
 	c.compareChecksums(t, s, got)
+}
+
+func anyExits(recorded map[string]recording, code int) bool {
+	for _, r := range recorded {
+		if r.Exit == code {
+			return true
+		}
+	}
+	return false
 }
 
 // prepareMDS tells whether a server listens on the machine's default socket. A callback of mds wants to create the

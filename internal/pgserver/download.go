@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"reflect"
 	"time"
 
 	embedded "github.com/fergusstrange/embedded-postgres"
@@ -146,6 +147,7 @@ func unpack(version embedded.PostgresVersion, work, to string) error {
 	}
 	server := embedded.NewDatabase(config)
 	err = server.Start()
+	defer removeLog(server)
 	if err == nil {
 		return errors.Join(errors.New("a server started without a data directory"), server.Stop())
 	}
@@ -153,4 +155,18 @@ func unpack(version embedded.PostgresVersion, work, to string) error {
 		return nil
 	}
 	return err
+}
+
+// removeLog removes the log of a server that did not start: the library keeps it open in the system's temporary folder,
+// and tells nobody its name.
+func removeLog(server *embedded.EmbeddedPostgres) {
+	log := reflect.ValueOf(server).Elem().FieldByName("syncedLogger")
+	if log.Kind() != reflect.Pointer || log.IsNil() {
+		return
+	}
+	if f := log.Elem().FieldByName("file"); f.IsValid() && f.Type() == reflect.TypeFor[*os.File]() {
+		file := (*os.File)(f.UnsafePointer())
+		_ = file.Close() // nothing of ours is in it
+		_ = os.Remove(file.Name())
+	}
 }

@@ -19,11 +19,20 @@ import (
 
 // repository serves, as any version, an archive whose binaries are scripts
 // (testdata/scripts.txz); it counts requests for archives.
+//
+// The system's temporary folder is one of the test's, which must be empty in the end.
 func repository(t *testing.T, hash func([]byte) string) *int {
 	t.Helper()
 	if runtime.GOOS == "windows" {
 		t.Skip("the stand-in binaries are shell scripts")
 	}
+	temp := t.TempDir()
+	t.Setenv("TMPDIR", temp)
+	t.Cleanup(func() {
+		if left, err := os.ReadDir(temp); err != nil || len(left) > 0 {
+			t.Errorf("left in the temporary folder: %v, %v", left, err)
+		}
+	})
 	inner, err := os.ReadFile(filepath.Join("testdata", "scripts.txz"))
 	if err != nil {
 		t.Fatal(err)

@@ -51,6 +51,9 @@ func Open(ctx context.Context, cfg *pgx.ConnConfig, opt Options) (*Conn, error) 
 		params["application_name"] = opt.ApplicationName
 	}
 	params["client_encoding"] = "UTF8"
+	if !hasParam(params, "datestyle") {
+		params["datestyle"] = "ISO" // what Flyway's driver asks for
+	}
 	zone := ""
 	if !hasParam(params, "timezone") {
 		zone = localZone()

@@ -32,11 +32,11 @@ type Facts struct {
 // that are filled anyway, where a join of catalogs would cost as much as the whole rest of a run with nothing to do.
 func (c *Conn) ReadFacts(ctx context.Context, schema string, schemas []string, table string) (Facts, error) {
 	chosen := "coalesce(nullif(" + Literal(schema) + `, ''), pg_catalog.current_schema()::pg_catalog.text, pg_catalog.current_setting('search_path'))`
+	regclass := "pg_catalog.to_regclass(pg_catalog.quote_ident(" + chosen + ") || '.' || pg_catalog.quote_ident(" + Literal(table) + "))"
 	sql := `select pg_catalog.current_setting('server_version'), pg_catalog.current_setting('server_version_num'),
 	pg_catalog.current_database(), current_user, session_user, coalesce(pg_catalog.current_schema(), ''),
 	pg_catalog.current_setting('search_path'), pg_catalog.pg_is_in_recovery(), pg_catalog.current_setting('transaction_read_only'),
-	` + chosen + `, (select relkind from pg_catalog.pg_class where oid = pg_catalog.to_regclass(
-		pg_catalog.quote_ident(` + chosen + `) || '.' || pg_catalog.quote_ident(` + Literal(table) + `))),
+	` + chosen + `, ` + regclass + `, pg_catalog.pg_relation_filenode(` + regclass + `) is not null,
 	pg_catalog.to_regnamespace(pg_catalog.quote_ident(` + chosen + `)) is not null`
 	for _, s := range schemas {
 		sql += ", pg_catalog.to_regnamespace(" + Literal(Ident(s)) + ") is not null"
@@ -53,15 +53,29 @@ func (c *Conn) ReadFacts(ctx context.Context, schema string, schemas []string, t
 	if f.VersionNum, err = strconv.Atoi(*r[1]); err != nil {
 		return f, err
 	}
-	if r[10] != nil {
-		f.HistoryKind = (*r[10])[0]
+	switch {
+	case r[10] == nil:
+	case *r[11] == "t":
+		f.HistoryKind = 'r' // of what has a file, only a table has this name in any sane database; reading it tells
+	default:
+		if f.HistoryKind, err = c.relationKind(ctx, *r[10]); err != nil {
+			return f, err
+		}
 	}
 	for i, s := range append([]string{f.Schema}, schemas...) {
-		if *r[11+i] == "t" && !slices.Contains(f.Existing, s) {
+		if *r[12+i] == "t" && !slices.Contains(f.Existing, s) {
 			f.Existing = append(f.Existing, s)
 		}
 	}
 	return f, nil
+}
+
+func (c *Conn) relationKind(ctx context.Context, name string) (byte, error) {
+	rows, err := c.query(ctx, "select relkind from pg_catalog.pg_class where oid = pg_catalog.to_regclass("+Literal(name)+")")
+	if err != nil || len(rows) == 0 {
+		return 0, err
+	}
+	return (*rows[0][0])[0], nil
 }
 
 // MissingColumns lists the columns that a schema history table has and this table lacks.

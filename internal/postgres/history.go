@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -91,18 +92,27 @@ func (h History) AlignSQL(rank int, description string, t migration.Type, checks
 // ReadHistory reads the whole table in the order of its ranks. installed_on is given in the client's zone. A table of
 // another shape gives a *ShapeError.
 func (c *Conn) ReadHistory(ctx context.Context, h History) ([]migration.Row, error) {
-	var out []migration.Row
-	err := c.each(ctx, `select "installed_rank", "version", "description", "type", "script", "checksum", "installed_by",
-	pg_catalog.to_char("installed_on", 'YYYY-MM-DD HH24:MI:SS.US'), "execution_time", "success" from `+h.name()+` order by "installed_rank"`, func(values [][]byte) error {
-		row, err := historyRow(values)
-		out = append(out, row)
-		return err
-	})
+	rows, err := c.historyRows(ctx, h, `"installed_on"`)
+	if shape, ok := errors.AsType[*ShapeError](err); ok && shape.Column == "installed_on" {
+		// initSql has changed DateStyle. Formatting each value costs as much as reading the row, so it comes second.
+		rows, err = c.historyRows(ctx, h, `pg_catalog.to_char("installed_on", 'YYYY-MM-DD HH24:MI:SS.US')`)
+	}
 	if sqlState(err) == "42703" { // undefined_column
 		if missing, ask := c.MissingColumns(ctx, h); ask == nil && len(missing) > 0 {
 			return nil, &ShapeError{Missing: missing, Err: err}
 		}
 	}
+	return rows, err
+}
+
+func (c *Conn) historyRows(ctx context.Context, h History, installedOn string) ([]migration.Row, error) {
+	var out []migration.Row
+	err := c.each(ctx, `select "installed_rank", "version", "description", "type", "script", "checksum", "installed_by", `+
+		installedOn+`, "execution_time", "success" from `+h.name()+` order by "installed_rank"`, func(values [][]byte) error {
+		row, err := historyRow(values)
+		out = append(out, row)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}

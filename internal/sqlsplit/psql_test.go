@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -18,7 +19,7 @@ import (
 
 // TestAgainstPsql gives random texts to the psql of this machine, which sends its statements to a server made here,
 // and compares them token by token with Split's. Comments and blank lines, which psql versions treat differently,
-// do not count.
+// do not count. The texts are the same each time; SKEIN_PSQL_TEXTS=n makes it n others.
 func TestAgainstPsql(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
@@ -28,8 +29,11 @@ func TestAgainstPsql(t *testing.T) {
 	if err != nil {
 		t.Skip("no psql on this machine: random texts are not compared with it")
 	}
-	random := rand.New(rand.NewPCG(7, 11))
-	for range 40 {
+	random, texts := rand.New(rand.NewPCG(7, 11)), 40
+	if more, err := strconv.Atoi(os.Getenv("SKEIN_PSQL_TEXTS")); err == nil {
+		random, texts = rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())), more
+	}
+	for range texts {
 		text := randomText(random)
 		statements, err := Split(text)
 		if err != nil {
@@ -85,9 +89,16 @@ func randomText(random *rand.Rand) string {
 
 // comparable leaves out the differences that DESIGN.md lists.
 func comparable(text string, statements []Statement) bool {
+	copied, at := false, 0 // whether the statement before was COPY ... FROM STDIN, and where it and its data end
 	for _, st := range statements {
 		var last string
+		first := true
 		for tok := range Tokens(text[st.Start:st.End]) {
+			// psql 15.20 drops what comes behind a statement that is empty or starts with no word, when COPY came before.
+			if first && copied && (tok.Kind != Word || strings.Contains(text[at:st.Start], ";")) {
+				return false
+			}
+			first = false
 			if tok.Is("begin") && strings.HasPrefix(strings.ToLower(text[st.Body:]), "create") {
 				if !strings.HasPrefix(text[st.Start+tok.Start:], "begin atomic ") {
 					return false
@@ -107,6 +118,7 @@ func comparable(text string, statements []Statement) bool {
 			}
 			last = tok.Text
 		}
+		copied, at = st.DataStart > 0, max(st.End+1, st.DataEnd)
 	}
 	return true
 }

@@ -1,0 +1,113 @@
+package postgres_test
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/skein-db/skein/internal/pgtest"
+	"github.com/skein-db/skein/internal/postgres"
+)
+
+func TestFactsOfTheServer(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	role, url := db.Role(t, "")
+	db.Exec(t, "create role app_"+role+" in role pg_monitor; grant app_"+role+" to "+role)
+	t.Cleanup(func() { db.Exec(t, "drop role app_"+role) })
+	f, err := open(t, url, postgres.Options{Role: "app_" + role}).ReadFacts(t.Context(), "", nil, "history")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := postgres.Facts{
+		Database: db.Name, User: "app_" + role, SessionUser: role, CurrentSchema: "public", SearchPath: `"$user", public`,
+		Schema: "public", Existing: []string{"public"}, Version: f.Version, VersionNum: f.VersionNum,
+	}
+	if diff := cmp.Diff(want, f); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+	if major := pgtest.Major(t); f.VersionNum/10000 != major || !strings.HasPrefix(f.Version, strconv.Itoa(major)) {
+		t.Errorf("version %s, %d of a server of major %d", f.Version, f.VersionNum, major)
+	}
+	frozen := pgtest.New(t)
+	frozen.Exec(t, "do $$ begin execute format('alter database %I set default_transaction_read_only = on', current_database()); end $$")
+	if f, err := open(t, frozen.URL, postgres.Options{}).ReadFacts(t.Context(), "", nil, "history"); err != nil || !f.ReadOnly || f.InRecovery {
+		t.Errorf("a read-only database: %+v, %v", f, err)
+	}
+}
+
+func TestFactsOfSchemas(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	db.Exec(t, `create schema app; create schema "App"; create schema "we""ird.s"; create schema app_extra`)
+	for _, c := range []struct {
+		name, path, schema string
+		managed            []string
+		current, chosen    string
+		existing           []string
+	}{
+		{"the first existing one of the path", "nowhere, app, public", "", nil, "app", "app", []string{"app"}},
+		{"the one asked for", "public", "app", []string{"app", "App", "gone"}, "public", "app", []string{"app", "App"}},
+		{"one that is missing", "public", "gone", []string{"gone", "app"}, "public", "gone", []string{"app"}},
+		{"names are not folded", "public", "APP", []string{"APP"}, "public", "APP", nil},
+		{"names with quotes and dots", "public", `we"ird.s`, []string{`we"ird.s`}, "public", `we"ird.s`, []string{`we"ird.s`}},
+		{"an empty path", "", "", nil, "", "", nil},
+		{"an empty path beside a schema", "", "app", []string{"app", "app_extra"}, "", "app", []string{"app", "app_extra"}},
+		{"a path of missing ones", "nowhere", "", nil, "", "nowhere", nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			conn := open(t, db.URL, postgres.Options{})
+			run(t, conn, "select set_config('search_path', "+postgres.Literal(c.path)+", false)")
+			f, err := conn.ReadFacts(t.Context(), c.schema, c.managed, "flyway_schema_history")
+			if err != nil {
+				t.Fatal(err)
+			}
+			slices.Sort(f.Existing)
+			slices.Sort(c.existing)
+			if f.CurrentSchema != c.current || f.Schema != c.chosen || f.SearchPath != c.path || !slices.Equal(f.Existing, c.existing) || f.HistoryKind != 0 {
+				t.Errorf("current %q, chosen %q, path %q, existing %q, kind %q; want %+v", f.CurrentSchema, f.Schema, f.SearchPath, f.Existing, f.HistoryKind, c)
+			}
+		})
+	}
+}
+
+func TestFactsOfTheHistorysPlace(t *testing.T) {
+	t.Parallel()
+	for kind, sql := range map[byte]string{
+		0:   "create table other(id int); create schema elsewhere; create table elsewhere.NAME(id int)",
+		'r': "create table NAME(id int)",
+		'v': "create view NAME as select 1",
+		'p': "create table NAME(id int) partition by range (id)",
+		'f': "create foreign data wrapper w; create server s foreign data wrapper w; create foreign table NAME(id int) server s",
+		'c': "create type NAME as (id int)",
+	} {
+		for _, name := range []string{"flyway_schema_history", `Odd "name".x`, `back\slash'`} {
+			t.Run(string(append([]byte("kind "), max(kind, '0')))+" "+name, func(t *testing.T) {
+				t.Parallel()
+				db := pgtest.New(t)
+				db.Exec(t, strings.ReplaceAll(sql, "NAME", postgres.Ident(name)))
+				f, err := open(t, db.URL, postgres.Options{}).ReadFacts(t.Context(), "", nil, name)
+				if err != nil || f.HistoryKind != kind {
+					t.Errorf("kind %q, %v; want %q", f.HistoryKind, err, kind)
+				}
+			})
+		}
+	}
+}
+
+func TestPartitioned(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	db.Exec(t, `create table p(id int) partition by range (id); create index p_id on p(id);
+		create table "P 1" partition of p for values from (1) to (2); create table r(id int); create index r_id on r(id)`)
+	c := open(t, db.URL, postgres.Options{})
+	for name, want := range map[string]bool{"p": true, "p_id": true, "public.p": true, `"P 1"`: false, "r": false, "r_id": false, "nowhere": false, "no.where": false} {
+		if got, err := c.Partitioned(t.Context(), name); err != nil || got != want {
+			t.Errorf("%s is partitioned: %v, %v", name, got, err)
+		}
+	}
+}
