@@ -231,7 +231,7 @@ func TestNothingPendingTakesNoLock(t *testing.T) {
 	if _, err := holder.Exec(context.Background(), "select pg_advisory_lock($1)", migration.LockKey("public", "flyway_schema_history")); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := migrate(t, db, skein.Config{Source: src, LockRetryCount: 1}); err != nil {
+	if _, err := migrate(t, db, skein.Config{Source: src, LockRetryCount: new(1)}); err != nil {
 		t.Fatal(err)
 	}
 	var waiting *skein.LockWaiting
@@ -240,7 +240,7 @@ func TestNothingPendingTakesNoLock(t *testing.T) {
 			waiting = &w
 		}
 	}
-	_, err := migrate(t, db, skein.Config{Source: scripts("V1__a.sql", "create table a(id int);", "V2__b.sql", "select 1;"), LockRetryCount: 1, Report: report})
+	_, err := migrate(t, db, skein.Config{Source: scripts("V1__a.sql", "create table a(id int);", "V2__b.sql", "select 1;"), LockRetryCount: new(1), Report: report})
 	var e *skein.Error
 	if !errors.As(err, &e) || e.Kind != skein.KindLock {
 		t.Fatalf("error %v", err)

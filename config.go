@@ -84,8 +84,8 @@ type Config struct {
 	NoTransactions bool
 	// InstalledBy is recorded in the history; "" means the database's current user.
 	InstalledBy string
-	// LockRetryCount bounds the wait for the migration lock, about one second each; 0 means 50, -1 means no bound.
-	LockRetryCount int
+	// LockRetryCount bounds the wait for the migration lock, about one second each; nil means 50, 0 one try, -1 no bound.
+	LockRetryCount *int
 	// KeepSessionState lets what a script SETs reach the next script, as Flyway does (docs/flyway.md).
 	KeepSessionState bool
 	// DiscardQueryResults leaves the rows of queries in scripts out of the events (Flyway's outputQueryResults=false).

@@ -14,19 +14,22 @@ import (
 
 // SQLSTATEs that Skein tells apart.
 const (
-	stateInTransaction   = "25001" // the statement cannot run inside a transaction block
-	stateBadTermination  = "2D000" // COMMIT or ROLLBACK inside a procedure that was called in one
-	stateNoPrivilege     = "42501"
-	stateWrongPassword   = "28P01"
-	stateNoLogin         = "28000"
-	stateNoDatabase      = "3D000"
-	stateReadOnly        = "25006"
-	stateStartingUp      = "57P03"
-	stateTooManyClients  = "53300"
-	stateQueryCancelled  = "57014"
-	stateDuplicateSchema = "42P06"
-	stateDuplicateTable  = "42P07"
-	stateUnique          = "23505"
+	stateInTransaction     = "25001" // the statement cannot run inside a transaction block
+	stateBadTermination    = "2D000" // COMMIT or ROLLBACK inside a procedure that was called in one
+	stateNoPrivilege       = "42501"
+	stateWrongPassword     = "28P01"
+	stateNoLogin           = "28000"
+	stateNoDatabase        = "3D000"
+	stateReadOnly          = "25006"
+	stateStartingUp        = "57P03"
+	stateTooManyClients    = "53300"
+	stateQueryCancelled    = "57014"
+	stateDuplicateSchema   = "42P06"
+	stateDuplicateTable    = "42P07"
+	stateDuplicateObject   = "42710"
+	stateDuplicateColumn   = "42701"
+	stateDuplicateFunction = "42723"
+	stateUnique            = "23505"
 )
 
 // wrap is wrapped for the many places where there may be no error.
@@ -41,6 +44,9 @@ func (r *run) wrap(err error) error {
 func (r *run) wrapped(err error) *Error {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e
+	}
+	if errors.Is(err, context.Canceled) {
+		return interrupted(err)
 	}
 	if e, ok := errors.AsType[*postgres.ConnectFailure](err); ok {
 		return connectError(e)
@@ -58,7 +64,10 @@ func (r *run) wrapped(err error) *Error {
 	e := &Error{Kind: KindRefused, Code: "DB_CONNECTION", Message: pe.Message, SQL: sqlError(pe), Err: err}
 	switch pe.Code {
 	case stateNoPrivilege:
-		e.Hint = fmt.Sprintf("the role %s lacks a privilege; docs/grants.md lists what each command needs", r.facts.User)
+		e.Hint = "the role lacks a privilege; docs/grants.md lists what each command needs"
+		if r.facts.User != "" {
+			e.Hint = fmt.Sprintf("the role %s lacks a privilege; docs/grants.md lists what each command needs", r.facts.User)
+		}
 	case stateReadOnly:
 		e.Hint = "connect to the primary, or see default_transaction_read_only"
 	case stateQueryCancelled:
@@ -157,6 +166,9 @@ func (r *run) explain(err error, code, message string) *Error {
 	}
 	e := &Error{Kind: KindSQL, Code: code, Message: f.err.Err.Message, SQL: sqlError(f.err.Err), Err: err}
 	if f.piece == nil {
+		if e.SQL.State == stateNoPrivilege {
+			e = r.wrapped(f.err) // a privilege that Skein itself needs
+		}
 		e.Message = message + ": " + e.Message
 		e.SQL.Position = 0
 		return e
@@ -168,6 +180,8 @@ func (r *run) explain(err error, code, message string) *Error {
 		e.Hint = fmt.Sprintf("to run it outside a transaction, put executeInTransaction=false into %s.conf beside the script", baseName(f.piece.text.path))
 	case stateQueryCancelled:
 		e.Hint = "it was cancelled from outside, or by statement_timeout"
+	case stateDuplicateTable, stateDuplicateSchema, stateDuplicateObject, stateDuplicateColumn, stateDuplicateFunction:
+		e.Hint = "it is there already, and no script of this history made it: compare the two, move one away, then run: skein migrate"
 	}
 	return e
 }

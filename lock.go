@@ -41,9 +41,9 @@ func (r *run) acquire(ctx context.Context) error {
 
 // awaitLock tries until the lock is ours.
 func (r *run) awaitLock(ctx context.Context, lock *postgres.Lock, key int64) error {
-	tries := r.cfg.LockRetryCount
-	if tries == 0 {
-		tries = 50
+	tries := 50
+	if r.cfg.LockRetryCount != nil {
+		tries = *r.cfg.LockRetryCount
 	}
 	start := time.Now()
 	bound := time.Duration(tries) * time.Second

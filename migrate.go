@@ -3,6 +3,7 @@ package skein
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,9 +27,6 @@ func Migrate(ctx context.Context, cfg Config) (*MigrateResult, error) {
 func (r *run) migrate(ctx context.Context, result *MigrateResult) error {
 	if err := r.mustWrite(); err != nil {
 		return err
-	}
-	if r.facts.HistoryKind == 0 {
-		r.report(HistoryMissing{Schema: r.history.Schema, Table: r.history.Table})
 	}
 	if !r.cfg.SkipValidate {
 		if err := r.validateFirst(ctx); err != nil {
@@ -72,9 +70,19 @@ func ValidationError(problems []migration.Problem) *Error {
 	err := migration.ValidationError(problems)
 	return &Error{
 		Kind: KindValidate, Code: "VALIDATE_ERROR", Message: err.Error(), Err: err,
-		Kept: "nothing was changed",
-		Hint: "see skein info; put the script back as it was applied, or accept what it says now: skein repair",
+		Kept: "nothing was changed", Hint: validationHint(problems),
 	}
+}
+
+// validationHint says what to do next, which is another thing where everything wrong is only not applied yet.
+func validationHint(problems []migration.Problem) string {
+	waiting := func(p migration.Problem) bool {
+		return p.Code == migration.CodeVersionedNotApplied || p.Code == migration.CodeRepeatableNotApplied || p.Code == migration.CodeOutdatedRepeatable
+	}
+	if !slices.ContainsFunc(problems, func(p migration.Problem) bool { return !waiting(p) }) {
+		return "run: skein migrate"
+	}
+	return "see skein info; put the script back as it was applied, or accept what it says now: skein repair"
 }
 
 // ensureHistory makes the history table, with a baseline where the settings ask for one.

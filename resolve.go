@@ -156,7 +156,7 @@ func (c *Config) check() error {
 	if c.ConnectRetries < 0 || c.ConnectRetriesInterval < 0 {
 		say("connectRetries and connectRetriesInterval must not be negative")
 	}
-	if c.LockRetryCount < -1 {
+	if c.LockRetryCount != nil && *c.LockRetryCount < -1 {
 		say("lockRetryCount must be -1 (no bound) or more")
 	}
 	if len(c.InstalledBy) > 100 {

@@ -100,6 +100,9 @@ func (r *run) begin(ctx context.Context, files, callbacks source.Release) error 
 		Database: r.facts.Database, User: r.facts.User, Host: r.conn.Host(), ServerVersion: r.serverVersion(),
 		Schema: r.history.Schema, Table: r.history.Table,
 	})
+	if r.facts.HistoryKind == 0 && r.exists(r.history.Schema) {
+		r.report(HistoryMissing{Schema: r.history.Schema, Table: r.history.Table})
+	}
 	r.placeholders = r.builtIns()
 	if r.facts.VersionNum >= newestKnown {
 		r.warn(Warning{Text: fmt.Sprintf("PostgreSQL %s is newer than this version of Skein knows; going on", r.serverVersion())})

@@ -90,9 +90,7 @@ func (f *folders) defaults() []string {
 			return []string{filesystem + path}
 		}
 	}
-	f.warnings = append(f.warnings, "No locations configured and default location 'sql' not found."+
-		" Make a folder sql, or say where the scripts are: locations=filesystem:<folder>")
-	return nil
+	return nil // internal/config has said so
 }
 
 // parse understands one item, which is neither empty nor surrounded by blanks.

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"os"
 	"slices"
 	"strings"
@@ -29,7 +30,7 @@ func engineConfig(s *config.Settings, p Process) (skein.Config, []config.Warning
 		SkipValidate: !s.Bool("validateOnMigrate"), IgnoreJavaMigrations: s.List("skein.ignoreJavaMigrations"),
 		Mixed: s.Bool("mixed"), Group: s.Bool("group"), NoTransactions: !s.Bool("executeInTransaction"),
 		InstalledBy: s.Text("installedBy"), KeepSessionState: s.Bool("skein.keepSessionState"),
-		LockRetryCount: s.Int("lockRetryCount"), DiscardQueryResults: !s.Bool("outputQueryResults"),
+		LockRetryCount: new(s.Int("lockRetryCount")), DiscardQueryResults: !s.Bool("outputQueryResults"),
 		BaselineDescription: s.Text("baselineDescription"), BaselineOnMigrate: s.Bool("baselineOnMigrate"),
 		AllowClean: !s.Bool("cleanDisabled"),
 		Naming: migration.Naming{
@@ -71,7 +72,17 @@ func (d *door) add(key string, err error) {
 		d.mistakes = append(d.mistakes, several...)
 		return
 	}
-	d.mistakes = append(d.mistakes, config.Mistake{Origin: d.settings.Origin(key), Key: key, Text: err.Error()})
+	all := []error{err}
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		all = joined.Unwrap()
+	}
+	for _, err := range all {
+		m := config.Mistake{Origin: d.settings.Origin(key), Key: key, Text: err.Error()}
+		if e, ok := errors.AsType[*migration.Error](err); ok {
+			m.Hint = e.Hint
+		}
+		d.mistakes = append(d.mistakes, m)
+	}
 }
 
 func check[T any](d *door, key string, parse func(string) (T, error)) T {

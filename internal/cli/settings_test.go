@@ -15,7 +15,6 @@ import (
 // scripts, which do not run in this release.
 var readElsewhere = []string{
 	"url", "user", "password", "jdbcProperties.*", "environment", "configFiles", "configFileEncoding",
-	"scriptPlaceholderPrefix", "scriptPlaceholderSuffix",
 }
 
 // TestEveryHonouredSettingIsRead: a setting that config takes and nobody asks for would do nothing.
@@ -59,7 +58,7 @@ func TestEngineConfig(t *testing.T) {
 		t.Fatal(err)
 	}
 	if c.NoCreateSchemas || c.SkipValidate || c.NoTransactions || c.DiscardQueryResults || c.AllowClean || c.Placeholders.Off || !c.TargetVersion.IsLatest() ||
-		c.BaselineVersion.String() != "1" || c.WorkingDirectory != p.Dir || c.LockRetryCount != 50 || c.CallbackSource != nil {
+		c.BaselineVersion.String() != "1" || c.WorkingDirectory != p.Dir || *c.LockRetryCount != 50 || c.CallbackSource != nil {
 		t.Errorf("defaults are not Flyway's: %+v", c)
 	}
 	c, _, err = engineConfig(loadSettings(t, url, "-createSchemas=false", "-validateOnMigrate=false", "-executeInTransaction=false",

@@ -35,8 +35,11 @@ func slot(key string) string {
 
 func (m *merge) set(a assignment) {
 	k, _ := Lookup(a.key)
-	if k.Kind == List && len(a.value.items()) == 0 {
-		return // an empty list does not override
+	if k.Kind == List && len(a.value.items()) == 0 && (a.value.isList || k.Name != "ignoreMigrationPatterns") {
+		return // an empty list does not override; an empty ignoreMigrationPatterns, though, means "no patterns"
+	}
+	if a.origin.Kind == FromEnvironment && a.value.text == "" && !a.value.isList && (k.Kind == Boolean || k.Kind == Integer) {
+		return // a variable that a shell or a container left empty
 	}
 	e, ok := m.entries[slot(a.key)]
 	if !ok {

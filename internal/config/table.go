@@ -50,8 +50,8 @@ var table = build([]Key{
 	{Name: "placeholderPrefix", Default: "${", Forms: global},
 	{Name: "placeholderSuffix", Default: "}", Forms: global},
 	{Name: "placeholderSeparator", Default: ":", Forms: global},
-	{Name: "scriptPlaceholderPrefix", Default: "FP__", Forms: global},
-	{Name: "scriptPlaceholderSuffix", Default: "__", Forms: global},
+	{Name: "scriptPlaceholderPrefix", Default: "FP__", Forms: global, Standing: NoEffect, Note: "Skein runs SQL scripts only"},
+	{Name: "scriptPlaceholderSuffix", Default: "__", Forms: global, Standing: NoEffect, Note: "Skein runs SQL scripts only"},
 	{Name: "powershellExecutable", Forms: global, Standing: NoEffect, Note: "Skein runs SQL scripts only"},
 
 	// What runs, and how.

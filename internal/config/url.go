@@ -33,9 +33,8 @@ type Target struct {
 	TLS           TLS
 	// SessionAttrs is libpq's target_session_attrs.
 	SessionAttrs string
-	// ConnectTimeout is per host, 10 s by default; 0 is none. SocketTimeout is
-	// the longest silence of the server allowed; 0 is no limit.
-	ConnectTimeout, SocketTimeout time.Duration
+	// ConnectTimeout is per host, 10 s by default; 0 is none.
+	ConnectTimeout time.Duration
 
 	native   secret.Text       // the postgres:// URL with user and password merged in
 	keywords map[string]string // further keywords for pgx
@@ -310,5 +309,4 @@ func (p *urlParser) nativeProperties(properties map[string]string, add func(name
 	if scratch.target.TLS.Cert != "" {
 		p.target.TLS = scratch.target.TLS
 	}
-	p.target.SocketTimeout = scratch.target.SocketTimeout
 }

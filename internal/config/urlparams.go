@@ -134,7 +134,9 @@ func (p *urlParser) timeout(name, text string) {
 	d := time.Duration(seconds * float64(time.Second))
 	switch name {
 	case "socketTimeout":
-		p.target.SocketTimeout = d
+		if d > 0 {
+			p.found.warn(Origin{}, "socketTimeout is ignored: a statement of a migration may take as long as it needs")
+		}
 	case "connectTimeout":
 		p.target.ConnectTimeout = d
 	case "loginTimeout":

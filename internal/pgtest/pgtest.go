@@ -187,3 +187,10 @@ func Major(t testing.TB) int {
 	t.Helper()
 	return start(t).Major
 }
+
+// BinDir is the folder of the server's binaries, for a test that starts one of
+// another kind than Server does.
+func BinDir(t testing.TB) string {
+	t.Helper()
+	return start(t).BinDir
+}

@@ -34,10 +34,10 @@ var cleanPasses = []string{
 		where n.nspname = %[1]s and r.rolname = current_user`,
 }
 
-// cleanTypes drops base, range and composite types; dropping a base type takes its input functions along.
+// cleanTypes drops base, range, composite and shell types; dropping a base type takes its input functions along.
 const cleanTypes = `select 'drop type if exists ' || pg_catalog.format('%%I.%%I', n.nspname, t.typname) || ' cascade' from pg_catalog.pg_type t
 	join pg_catalog.pg_namespace n on n.oid = t.typnamespace left join pg_catalog.pg_class c on c.oid = t.typrelid
-	where n.nspname = %[1]s and (t.typtype in ('b', 'r') and t.typcategory <> 'A' or t.typtype = 'c' and c.relkind = 'c')
+	where n.nspname = %[1]s and (t.typtype in ('b', 'r', 'p') and t.typcategory <> 'A' or t.typtype = 'c' and c.relkind = 'c')
 	and not exists (select from pg_catalog.pg_depend d where d.classid = 'pg_catalog.pg_type'::pg_catalog.regclass and d.objid = t.oid and d.deptype = 'e')`
 
 func noMember(catalog, oid string) string {

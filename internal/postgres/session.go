@@ -33,16 +33,19 @@ func (c *Conn) CaptureSession(ctx context.Context, texts ...string) (Session, er
 union all select name, setting, null from pg_catalog.pg_settings where source = 'session'
 union all select 'session_authorization', session_user, null where session_user <> (select usename from pg_catalog.pg_stat_activity where pid = pg_catalog.pg_backend_pid())
 union all select 'role', pg_catalog.current_setting('role'), null where pg_catalog.current_setting('role') <> 'none'
-union all select '', 'temp', relname::pg_catalog.text from pg_catalog.pg_class where relnamespace = pg_catalog.pg_my_temp_schema()
+union all select '', 'temp', 'c' || oid from pg_catalog.pg_class where relnamespace = pg_catalog.pg_my_temp_schema()
+union all select '', 'temp', 't' || oid from pg_catalog.pg_type where typnamespace = pg_catalog.pg_my_temp_schema()
+union all select '', 'temp', 'p' || oid from pg_catalog.pg_proc where pronamespace = pg_catalog.pg_my_temp_schema()
 union all select '', 'prepared', name from pg_catalog.pg_prepared_statements
-union all select '', 'advisory', classid || ',' || objid || ',' || objsubid from pg_catalog.pg_locks where locktype = 'advisory' and pid = pg_catalog.pg_backend_pid() and granted
+union all select '', 'advisory', `+lockID+` from pg_catalog.pg_locks where locktype = 'advisory' and pid = pg_catalog.pg_backend_pid() and granted
 union all select '', 'listen', channel from pg_catalog.pg_listening_channels() channel`)
 	if err != nil {
 		return Session{}, err
 	}
 	kept := map[string][]string{}
-	authorization, role := "reset session authorization", ""
-	settings := []string{"reset all"}
+	// What only a superuser may set comes back before the session gives up being one.
+	parts := []string{"reset session authorization", "reset all"}
+	authorization, role := "", ""
 	for _, r := range rows {
 		switch name := *r[0]; name {
 		case "":
@@ -52,13 +55,10 @@ union all select '', 'listen', channel from pg_catalog.pg_listening_channels() c
 		case "role":
 			role = setRole(*r[1])
 		default:
-			settings = append(settings, fmt.Sprintf("select pg_catalog.set_config(%s, %s, false)", Literal(name), Literal(*r[1])))
+			parts = append(parts, fmt.Sprintf("select pg_catalog.set_config(%s, %s, false)", Literal(name), Literal(*r[1])))
 		}
 	}
-	parts := append([]string{authorization, role}, settings...)
-	parts = append(parts, "close all")
-	parts = append(parts, unless(kept["prepared"], "deallocate all", dropPrepared))
-	parts = append(parts, "unlisten *")
+	parts = append(parts, authorization, role, "close all", unless(kept["prepared"], "deallocate all", dropPrepared), "unlisten *")
 	for _, channel := range kept["listen"] {
 		parts = append(parts, "listen "+Ident(channel))
 	}
@@ -102,17 +102,31 @@ func dropPrepared(kept []string) string {
 	execute pg_catalog.format('deallocate %I', r.name); end loop;`)
 }
 
+// lockID tells an advisory lock and its mode from others in pg_locks.
+const lockID = "classid || ',' || objid || ',' || objsubid || ',' || mode"
+
+// dropAdvisory gives locks back as often as they were taken. What belongs to the transaction cannot be given back.
 func dropAdvisory(kept []string) string {
-	return doBlock(`for r in select classid::pg_catalog.int8 as c, objid::pg_catalog.int8 as o, objsubid as s from pg_catalog.pg_locks
-	where locktype = 'advisory' and pid = pg_catalog.pg_backend_pid() and granted and classid || ',' || objid || ',' || objsubid <> all (` + literalArray(kept) + `) loop
-	if r.s = 1 then perform pg_catalog.pg_advisory_unlock(r.c << 32 | r.o);
-	else perform pg_catalog.pg_advisory_unlock(r.c::pg_catalog.int4, r.o::pg_catalog.int4); end if; end loop;`)
+	held := "locktype = 'advisory' and pid = pg_catalog.pg_backend_pid() and granted and " + lockID
+	return doBlock(`for r in select ` + lockID + ` as id, objsubid = 2 as pair, mode = 'ShareLock' as shared, classid::pg_catalog.int8 << 32 | objid::pg_catalog.int8 as key,
+		(classid::pg_catalog.int8 << 32 >> 32)::pg_catalog.int4 as one, (objid::pg_catalog.int8 << 32 >> 32)::pg_catalog.int4 as two
+	from pg_catalog.pg_locks where ` + held + ` <> all (` + literalArray(kept) + `) loop
+	while exists (select from pg_catalog.pg_locks where ` + held + ` = r.id) and case
+		when r.pair and r.shared then pg_catalog.pg_advisory_unlock_shared(r.one, r.two) when r.pair then pg_catalog.pg_advisory_unlock(r.one, r.two)
+		when r.shared then pg_catalog.pg_advisory_unlock_shared(r.key) else pg_catalog.pg_advisory_unlock(r.key) end loop end loop; end loop;`)
 }
 
+// dropTemp sorts what it is to drop, so that all of it is known before the first is gone, perhaps with others.
 func dropTemp(kept []string) string {
-	return doBlock(`for r in select c.relname, case c.relkind when 'v' then 'view' when 'S' then 'sequence' else 'table' end as kind
-	from pg_catalog.pg_class c where c.relnamespace = pg_catalog.pg_my_temp_schema() and c.relkind in ('r', 'p', 'v', 'S') and c.relname <> all (` + literalArray(kept) + `) loop
-	execute pg_catalog.format('drop %s if exists pg_temp.%I cascade', r.kind, r.relname); end loop;`)
+	but := " <> all (" + literalArray(kept) + ")"
+	return doBlock(`for r in select 'drop ' || case c.relkind when 'v' then 'view' when 'S' then 'sequence' when 'c' then 'type' else 'table' end
+		|| pg_catalog.format(' if exists pg_temp.%I cascade', c.relname) as it
+	from pg_catalog.pg_class c where c.relnamespace = pg_catalog.pg_my_temp_schema() and c.relkind in ('r', 'p', 'v', 'S', 'c') and 'c' || c.oid` + but + `
+	union all select pg_catalog.format('drop type if exists pg_temp.%I cascade', t.typname) from pg_catalog.pg_type t
+	where t.typnamespace = pg_catalog.pg_my_temp_schema() and t.typrelid = 0 and t.typcategory <> 'A' and t.typtype <> 'm' and 't' || t.oid` + but + `
+	union all select 'drop routine if exists ' || p.oid::pg_catalog.regprocedure || ' cascade' from pg_catalog.pg_proc p
+	where p.pronamespace = pg_catalog.pg_my_temp_schema() and 'p' || p.oid` + but + ` order by it loop
+	execute r.it; end loop;`)
 }
 
 func doBlock(body string) string {
