@@ -27,11 +27,11 @@ test-matrix: ## all tests on each PostgreSQL of MAJORS (14 15 16 17 18)
 	done
 
 conformance: ## the real migration sets of ../shared/corpora against what Flyway left
-	go test -count=1 -v ./internal/conformance
+	SKEIN_CONFORMANCE=all go test -count=1 -v ./internal/conformance
 
 flyway-live: ## Flyway and Skein in turn on one database (FLYWAY=path, else fetched with mvn)
 	@[ -x "$(FLYWAY)" ] || internal/conformance/flywaylive/fetch.sh "$(dir $(FLYWAY))"
-	FLYWAY="$(FLYWAY)" go test -count=1 -v ./internal/conformance/flywaylive
+	FLYWAY="$(FLYWAY)" go test -count=1 -v -timeout 20m ./internal/conformance/...
 
 fuzz: ## every fuzz target for FUZZTIME (20s) each
 	.ci/fuzz $(FUZZTIME)

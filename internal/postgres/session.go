@@ -125,7 +125,9 @@ func dropTemp(kept []string) string {
 	union all select pg_catalog.format('drop type if exists pg_temp.%I cascade', t.typname) from pg_catalog.pg_type t
 	where t.typnamespace = pg_catalog.pg_my_temp_schema() and t.typrelid = 0 and t.typcategory <> 'A' and t.typtype <> 'm' and 't' || t.oid` + but + `
 	union all select 'drop routine if exists ' || p.oid::pg_catalog.regprocedure || ' cascade' from pg_catalog.pg_proc p
-	where p.pronamespace = pg_catalog.pg_my_temp_schema() and 'p' || p.oid` + but + ` order by it loop
+	where p.pronamespace = pg_catalog.pg_my_temp_schema() and 'p' || p.oid` + but + `
+	and not exists (select from pg_catalog.pg_depend d where d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass and d.objid = p.oid and d.deptype = 'i')
+	order by it loop
 	execute r.it; end loop;`)
 }
 
