@@ -67,26 +67,46 @@ union all select '', 'listen', channel from pg_catalog.pg_listening_channels() c
 	return Session{reset: filled(parts...)}, nil
 }
 
-// customSettings lists what in the texts could be the name of a setting with a prefix: a dotted pair of words, bare or
-// as a string.
+// customSettings lists what in the texts, and in the strings in them, could be the name of a setting with a prefix:
+// words with dots between.
 func customSettings(texts []string) []string {
 	var names []string
 	for _, text := range texts {
-		var before [2]sqlsplit.Token
+		name, dotted := "", false
 		for t := range sqlsplit.Tokens(text) {
-			if t.Kind == sqlsplit.Word && before[1].Text == "." && before[0].Kind == sqlsplit.Word {
-				names = append(names, before[0].Text+"."+t.Text)
+			switch {
+			case t.Kind == sqlsplit.Word || t.Kind == sqlsplit.QuotedIdentifier:
+				word := strings.Trim(t.Text, `"`)
+				if name += "." + word; !dotted {
+					name = word
+				} else if customName.MatchString(name) {
+					names = append(names, name)
+				}
+				dotted = false
+			case t.Text == "." && name != "":
+				dotted = true
+			default:
+				name, dotted = "", false
 			}
-			if name := strings.Trim(t.Text, "'"); t.Kind == sqlsplit.String && customName.MatchString(name) {
-				names = append(names, name)
+			if t.Kind == sqlsplit.String {
+				names = append(names, customSettings([]string{content(t.Text)})...)
 			}
-			before = [2]sqlsplit.Token{before[1], t}
 		}
 	}
 	return names
 }
 
 var customName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_$]*(\.[A-Za-z_][A-Za-z0-9_$]*)+$`)
+
+// content is what stands between the quotes of a string; escapes do not matter to names.
+func content(quoted string) string {
+	if i := strings.IndexByte(quoted, '$'); i == 0 {
+		tag := quoted[:strings.IndexByte(quoted[1:], '$')+2]
+		return strings.TrimSuffix(quoted[len(tag):], tag)
+	}
+	_, inner, _ := strings.Cut(quoted, "'")
+	return strings.ReplaceAll(strings.TrimSuffix(inner, "'"), "''", "'")
+}
 
 // unless gives the plain statement when initSql and afterConnect left nothing of that sort behind, else the one that
 // spares what they left.
