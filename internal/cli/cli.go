@@ -8,6 +8,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -153,11 +154,11 @@ func (r *runner) document(o object) { r.console.raw(document(o) + "\n") }
 // withFiles adds what is wrong in files and variables to what is wrong on the command line, so that all of it is said at
 // once.
 func (r *runner) withFiles(err error) error {
-	mistakes, ok := err.(config.Mistakes)
+	mistakes, ok := errors.AsType[config.Mistakes](err)
 	if !ok {
 		return err
 	}
-	also, ok := r.load().(config.Mistakes)
+	also, ok := errors.AsType[config.Mistakes](r.load())
 	if !ok {
 		return err
 	}

@@ -68,7 +68,7 @@ type door struct {
 }
 
 func (d *door) add(key string, err error) {
-	if several, ok := err.(config.Mistakes); ok {
+	if several, ok := errors.AsType[config.Mistakes](err); ok {
 		d.mistakes = append(d.mistakes, several...)
 		return
 	}
