@@ -55,7 +55,7 @@ func (r *run) writeBaseline(ctx context.Context, result *BaselineResult) error {
 
 func (r *run) baselineDecision() (migration.BaselineDecision, error) {
 	decision, err := migration.PlanBaseline(r.rows, migration.BaselineOptions{
-		Version: r.cfg.BaselineVersion, Description: r.cfg.BaselineDescription, Exists: r.facts.HistoryKind != 0,
+		Version: r.cfg.BaselineVersion, Description: r.cfg.BaselineDescription, Exists: r.facts.HasHistory,
 		Table: postgres.Qualified(r.history.Schema, r.history.Table),
 	})
 	if err != nil {

@@ -35,7 +35,7 @@ func Clean(ctx context.Context, cfg Config) (*CleanResult, error) {
 }
 
 func (r *run) clean(ctx context.Context, result *CleanResult) error {
-	if r.facts.HistoryKind != 0 {
+	if r.facts.HasHistory {
 		if err := r.acquire(ctx); err != nil {
 			return err
 		}

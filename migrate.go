@@ -87,13 +87,13 @@ func validationHint(problems []migration.Problem) string {
 
 // ensureHistory makes the history table, with a baseline where the settings ask for one.
 func (r *run) ensureHistory(ctx context.Context) error {
-	if r.facts.HistoryKind == 'r' {
+	if r.facts.HasHistory {
 		return nil
 	}
 	if err := r.acquire(ctx); err != nil {
 		return err
 	}
-	if r.facts.HistoryKind == 'r' {
+	if r.facts.HasHistory {
 		return nil // whoever held the lock has made it
 	}
 	full, err := r.nonEmpty(ctx)

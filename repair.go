@@ -25,7 +25,7 @@ func Repair(ctx context.Context, cfg Config) (*RepairResult, error) {
 
 func (r *run) repair(ctx context.Context, result *RepairResult) error {
 	begin := time.Now()
-	if r.facts.HistoryKind != 0 {
+	if r.facts.HasHistory {
 		// Flyway repairs without the lock; a migration that runs meanwhile would make the decision stale.
 		if err := r.acquire(ctx); err != nil {
 			return err

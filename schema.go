@@ -56,7 +56,7 @@ func (r *run) createSchemas(ctx context.Context, baseline bool) error {
 	if len(r.rows) > 0 {
 		note.Rank = r.nextRank()
 	}
-	if r.facts.HistoryKind == 0 {
+	if !r.facts.HasHistory {
 		m.own(r.history.CreateSQL()...)
 		if baseline {
 			decision, err := r.baselineDecision()
@@ -75,7 +75,7 @@ func (r *run) createSchemas(ctx context.Context, baseline bool) error {
 	for _, schema := range missing {
 		r.report(SchemaCreated{Schema: schema})
 	}
-	if r.facts.HistoryKind == 0 {
+	if !r.facts.HasHistory {
 		r.report(HistoryCreated{Schema: r.history.Schema, Table: r.history.Table, Baseline: baseline})
 	}
 	return r.survey(ctx)

@@ -100,7 +100,7 @@ func (r *run) begin(ctx context.Context, files, callbacks source.Release) error 
 		Database: r.facts.Database, User: r.facts.User, Host: r.conn.Host(), ServerVersion: r.serverVersion(),
 		Schema: r.history.Schema, Table: r.history.Table,
 	})
-	if r.facts.HistoryKind == 0 && r.exists(r.history.Schema) {
+	if !r.facts.HasHistory && r.exists(r.history.Schema) {
 		r.report(HistoryMissing{Schema: r.history.Schema, Table: r.history.Table})
 	}
 	r.placeholders = r.builtIns()
@@ -161,21 +161,13 @@ func (r *run) checkTarget() error {
 	refuse := func(message, hint string) error {
 		return &Error{Kind: KindRefused, Code: "ERROR", Message: message, Hint: hint}
 	}
-	where := fmt.Sprintf("%q.%q", r.history.Schema, r.history.Table)
-	switch kind := r.facts.HistoryKind; {
+	switch {
 	case r.facts.VersionNum < oldestServer:
 		return refuse("PostgreSQL "+r.serverVersion()+" is too old", "Skein needs version 11 or newer")
 	case r.history.Schema == "":
 		return refuse("no schema to work in: the search_path is empty", "set defaultSchema or schemas")
-	case kind != 0 && kind != 'r':
-		return refuse(fmt.Sprintf("%s is no table but a %s", where, relationKinds[kind]), "choose another name with the setting table")
 	}
 	return nil
-}
-
-var relationKinds = map[byte]string{
-	'v': "view", 'm': "materialized view", 'p': "partitioned table", 'f': "foreign table", 'S': "sequence",
-	'i': "index", 'I': "partitioned index", 'c': "composite type", 't': "TOAST table",
 }
 
 func shapeError(where string, err error) error {
@@ -205,7 +197,7 @@ func (r *run) mustWrite() error {
 // readHistory reads the rows, if there is a table.
 func (r *run) readHistory(ctx context.Context) error {
 	r.rows = nil
-	if r.facts.HistoryKind != 'r' {
+	if !r.facts.HasHistory {
 		return nil
 	}
 	rows, err := r.conn.ReadHistory(ctx, r.history)

@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -21,53 +22,68 @@ type Facts struct {
 
 	Schema   string   // the default schema: the one asked for, else CurrentSchema, else SearchPath
 	Existing []string // those of the managed schemas that exist
-	// HistoryKind is the kind of the relation that stands where the history table belongs: 'r' table, 'v' view,
-	// 'p' partitioned table …; 0: nothing is there.
-	HistoryKind byte
+	// HasHistory says that there is a relation where the history table belongs. What it is, ReadHistory finds.
+	HasHistory bool
 }
 
 // ReadFacts asks for all facts in one round trip. schema may be empty; schemas are the managed ones.
 //
-// It is the first query of a fresh backend, whose caches are empty: to_regclass and to_regnamespace look into caches
-// that are filled anyway, where a join of catalogs would cost as much as the whole rest of a run with nothing to do.
+// It is the first query of a fresh backend, whose caches are empty, so that every function it names costs a look into
+// the catalogs: what the server has told at the connection's start is not asked again, and to_regclass and
+// to_regnamespace stand in for joins. Together with COPY for the history this is a third of a run with nothing to do.
 func (c *Conn) ReadFacts(ctx context.Context, schema string, schemas []string, table string) (Facts, error) {
-	chosen := "coalesce(nullif(" + Literal(schema) + `, ''), pg_catalog.current_schema()::pg_catalog.text, pg_catalog.current_setting('search_path'))`
-	regclass := "pg_catalog.to_regclass(pg_catalog.quote_ident(" + chosen + ") || '.' || pg_catalog.quote_ident(" + Literal(table) + "))"
-	sql := `select pg_catalog.current_setting('server_version'), pg_catalog.current_setting('server_version_num'),
-	pg_catalog.current_database(), current_user, session_user, coalesce(pg_catalog.current_schema(), ''),
-	pg_catalog.current_setting('search_path'), pg_catalog.pg_is_in_recovery(), pg_catalog.current_setting('transaction_read_only'),
-	` + chosen + `, ` + regclass + `, pg_catalog.pg_relation_filenode(` + regclass + `) is not null,
-	pg_catalog.to_regnamespace(pg_catalog.quote_ident(` + chosen + `)) is not null`
+	f := Facts{Schema: schema}
+	place := Literal(Qualified(schema, table))
+	if schema == "" {
+		place = "pg_catalog.quote_ident(pg_catalog.current_schema()) || " + Literal("."+Ident(table))
+	} else if !slices.Contains(schemas, schema) {
+		schemas = append([]string{schema}, schemas...)
+	}
+	sql := "select current_user, session_user, pg_catalog.current_database(), pg_catalog.current_schema(), pg_catalog.current_setting('search_path'), pg_catalog.to_regclass(" + place + ") is not null"
 	for _, s := range schemas {
 		sql += ", pg_catalog.to_regnamespace(" + Literal(Ident(s)) + ") is not null"
 	}
-	rows, err := c.query(ctx, sql)
+	told, more := c.told(&f)
+	rows, err := c.query(ctx, sql+more)
 	if err != nil {
 		return Facts{}, err
 	}
 	r := rows[0]
-	f := Facts{
-		Version: *r[0], Database: *r[2], User: *r[3], SessionUser: *r[4], CurrentSchema: *r[5], SearchPath: *r[6],
-		InRecovery: *r[7] == "t", ReadOnly: *r[8] == "on", Schema: *r[9],
+	f.User, f.SessionUser, f.Database, f.SearchPath, f.HasHistory = *r[0], *r[1], *r[2], *r[4], *r[5] == "t"
+	if r[3] != nil {
+		f.CurrentSchema = *r[3]
 	}
-	if f.VersionNum, err = strconv.Atoi(*r[1]); err != nil {
-		return f, err
-	}
-	switch {
-	case r[10] == nil:
-	case *r[11] == "t":
-		f.HistoryKind = 'r' // of what has a file, only a table has this name in any sane database; reading it tells
-	default:
-		if f.HistoryKind, err = c.relationKind(ctx, *r[10]); err != nil {
-			return f, err
-		}
-	}
-	for i, s := range append([]string{f.Schema}, schemas...) {
-		if *r[12+i] == "t" && !slices.Contains(f.Existing, s) {
+	r = r[6:]
+	for i, s := range schemas {
+		if *r[i] == "t" {
 			f.Existing = append(f.Existing, s)
 		}
 	}
-	return f, nil
+	if schema == "" {
+		f.Schema = cmp.Or(f.CurrentSchema, f.SearchPath)
+		if f.CurrentSchema != "" && !slices.Contains(f.Existing, f.Schema) {
+			f.Existing = append(f.Existing, f.Schema)
+		}
+	}
+	if r = r[len(schemas):]; !told {
+		f.Version, f.InRecovery, f.ReadOnly = *r[0], *r[2] == "t", *r[3] == "on"
+		f.VersionNum, err = strconv.Atoi(*r[1])
+	}
+	return f, err
+}
+
+// told takes what the server reported on its own when the connection began, as servers from version 14 on do unless a
+// pooler stands between; more is what has to be asked otherwise.
+func (c *Conn) told(f *Facts) (all bool, more string) {
+	status := c.pgx.PgConn().ParameterStatus
+	version, standby, readOnly := status("server_version"), status("in_hot_standby"), status("default_transaction_read_only")
+	var major, minor int
+	if n, _ := fmt.Sscanf(version, "%d.%d", &major, &minor); n < 2 || standby == "" || readOnly == "" {
+		return false, ", pg_catalog.current_setting('server_version'), pg_catalog.current_setting('server_version_num')," +
+			" pg_catalog.pg_is_in_recovery(), pg_catalog.current_setting('transaction_read_only')"
+	}
+	f.Version, f.VersionNum, f.InRecovery, f.ReadOnly = version, major*10000+minor, standby == "on", readOnly == "on"
+	return true, ""
 }
 
 func (c *Conn) relationKind(ctx context.Context, name string) (byte, error) {

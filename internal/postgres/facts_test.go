@@ -1,6 +1,7 @@
 package postgres_test
 
 import (
+	"errors"
 	"slices"
 	"strconv"
 	"strings"
@@ -68,8 +69,8 @@ func TestFactsOfSchemas(t *testing.T) {
 			}
 			slices.Sort(f.Existing)
 			slices.Sort(c.existing)
-			if f.CurrentSchema != c.current || f.Schema != c.chosen || f.SearchPath != c.path || !slices.Equal(f.Existing, c.existing) || f.HistoryKind != 0 {
-				t.Errorf("current %q, chosen %q, path %q, existing %q, kind %q; want %+v", f.CurrentSchema, f.Schema, f.SearchPath, f.Existing, f.HistoryKind, c)
+			if f.CurrentSchema != c.current || f.Schema != c.chosen || f.SearchPath != c.path || !slices.Equal(f.Existing, c.existing) || f.HasHistory {
+				t.Errorf("current %q, chosen %q, path %q, existing %q, history %t; want %+v", f.CurrentSchema, f.Schema, f.SearchPath, f.Existing, f.HasHistory, c)
 			}
 		})
 	}
@@ -77,22 +78,40 @@ func TestFactsOfSchemas(t *testing.T) {
 
 func TestFactsOfTheHistorysPlace(t *testing.T) {
 	t.Parallel()
-	for kind, sql := range map[byte]string{
-		0:   "create table other(id int); create schema elsewhere; create table elsewhere.NAME(id int)",
-		'r': "create table NAME(id int)",
-		'v': "create view NAME as select 1",
-		'p': "create table NAME(id int) partition by range (id)",
-		'f': "create foreign data wrapper w; create server s foreign data wrapper w; create foreign table NAME(id int) server s",
-		'c': "create type NAME as (id int)",
+	for kind, sql := range map[string]string{
+		"":                  "create table other(id int); create schema elsewhere; create table elsewhere.NAME(id int)",
+		"table":             "create table NAME(id int)",
+		"view":              "create view NAME as select 1",
+		"materialized view": "create materialized view NAME as select 1 as installed_rank",
+		"partitioned table": "create table NAME(id int) partition by range (id)",
+		"foreign table":     "create foreign data wrapper w; create server s foreign data wrapper w; create foreign table NAME(id int) server s",
+		"sequence":          "create sequence NAME",
+		"composite type":    "create type NAME as (id int)",
 	} {
 		for _, name := range []string{"flyway_schema_history", `Odd "name".x`, `back\slash'`} {
-			t.Run(string(append([]byte("kind "), max(kind, '0')))+" "+name, func(t *testing.T) {
+			t.Run(kind+" "+name, func(t *testing.T) {
 				t.Parallel()
 				db := pgtest.New(t)
 				db.Exec(t, strings.ReplaceAll(sql, "NAME", postgres.Ident(name)))
-				f, err := open(t, db.URL, postgres.Options{}).ReadFacts(t.Context(), "", nil, name)
-				if err != nil || f.HistoryKind != kind {
-					t.Errorf("kind %q, %v; want %q", f.HistoryKind, err, kind)
+				conn := open(t, db.URL, postgres.Options{})
+				f, err := conn.ReadFacts(t.Context(), "", nil, name)
+				if err != nil || f.HasHistory != (kind != "") {
+					t.Fatalf("history %t, %v; want %q", f.HasHistory, err, kind)
+				}
+				if kind == "" {
+					return
+				}
+				_, err = conn.ReadHistory(t.Context(), postgres.History{Schema: "public", Table: name})
+				shape, ok := errors.AsType[*postgres.ShapeError](err)
+				switch {
+				case !ok:
+					t.Fatalf("error %v", err)
+				case kind == "table":
+					if !slices.Equal(shape.Missing, postgres.Columns) {
+						t.Errorf("missing %q", shape.Missing)
+					}
+				case shape.Kind != kind:
+					t.Errorf("kind %q, want %q", shape.Kind, kind)
 				}
 			})
 		}

@@ -1,9 +1,11 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -89,15 +91,21 @@ func (h History) AlignSQL(rank int, description string, t migration.Type, checks
 		h.name(), Literal(migration.AbbreviateDescription(description)), Literal(string(t)), sum, rank)
 }
 
-// ReadHistory reads the whole table in the order of its ranks. installed_on is given in the client's zone. A table of
-// another shape gives a *ShapeError.
+// ReadHistory reads the whole table in the order of its ranks. installed_on is given in the client's zone. What is no
+// history table gives a *ShapeError.
 func (c *Conn) ReadHistory(ctx context.Context, h History) ([]migration.Row, error) {
-	rows, err := c.historyRows(ctx, h, `"installed_on"`)
+	// COPY tells the same as a query at half the price: no plan, no description, no sort.
+	rows, err := c.historyRows(ctx, "copy "+h.name()+` ("`+strings.Join(Columns, `", "`)+`") to stdout`)
 	if shape, ok := errors.AsType[*ShapeError](err); ok && shape.Column == "installed_on" {
-		// initSql has changed DateStyle. Formatting each value costs as much as reading the row, so it comes second.
-		rows, err = c.historyRows(ctx, h, `pg_catalog.to_char("installed_on", 'YYYY-MM-DD HH24:MI:SS.US')`)
+		// initSql has changed DateStyle.
+		columns := strings.Replace(`"`+strings.Join(Columns, `", "`)+`"`, `"installed_on"`, `pg_catalog.to_char("installed_on", 'YYYY-MM-DD HH24:MI:SS.US')`, 1)
+		rows, err = c.historyRows(ctx, "copy (select "+columns+" from "+h.name()+") to stdout")
 	}
-	if sqlState(err) == "42703" { // undefined_column
+	if state := sqlState(err); state == "42703" || state == "42809" { // undefined_column, wrong_object_type
+		kind, ask := c.relationKind(ctx, h.name())
+		if ask == nil && kind != 'r' {
+			return nil, &ShapeError{Kind: relationKinds[kind], Err: err}
+		}
 		if missing, ask := c.MissingColumns(ctx, h); ask == nil && len(missing) > 0 {
 			return nil, &ShapeError{Missing: missing, Err: err}
 		}
@@ -105,10 +113,9 @@ func (c *Conn) ReadHistory(ctx context.Context, h History) ([]migration.Row, err
 	return rows, err
 }
 
-func (c *Conn) historyRows(ctx context.Context, h History, installedOn string) ([]migration.Row, error) {
+func (c *Conn) historyRows(ctx context.Context, sql string) ([]migration.Row, error) {
 	var out []migration.Row
-	err := c.each(ctx, `select "installed_rank", "version", "description", "type", "script", "checksum", "installed_by", `+
-		installedOn+`, "execution_time", "success" from `+h.name()+` order by "installed_rank"`, func(values [][]byte) error {
+	err := c.CopyOut(ctx, sql, func(values [][]byte) error {
 		row, err := historyRow(values)
 		out = append(out, row)
 		return err
@@ -116,6 +123,7 @@ func (c *Conn) historyRows(ctx context.Context, h History, installedOn string) (
 	if err != nil {
 		return nil, err
 	}
+	slices.SortFunc(out, func(a, b migration.Row) int { return cmp.Compare(a.Rank, b.Rank) })
 	return out, nil
 }
 
@@ -125,6 +133,9 @@ func historyRow(r [][]byte) (migration.Row, error) {
 	var err error
 	if row.Type, err = migration.ParseType(text(3)); err != nil {
 		return row, &ShapeError{Column: "type", Err: err}
+	}
+	if len(r) != len(Columns) {
+		return row, &ShapeError{Column: "installed_rank", Err: fmt.Errorf("%d values in a row", len(r))}
 	}
 	if row.Rank, err = strconv.Atoi(text(0)); err != nil {
 		return row, &ShapeError{Column: "installed_rank", Err: err}
@@ -156,14 +167,23 @@ func historyRow(r [][]byte) (migration.Row, error) {
 type ShapeError struct {
 	Column  string
 	Missing []string // columns that are not there
+	Kind    string   // what it is instead of a table
 	Err     error
 }
 
 func (e *ShapeError) Error() string {
+	if e.Kind != "" {
+		return "it is no table but a " + e.Kind
+	}
 	if len(e.Missing) > 0 {
 		return "it lacks the columns " + strings.Join(e.Missing, ", ")
 	}
 	return "its column " + e.Column + " holds what is no such value: " + e.Err.Error()
+}
+
+var relationKinds = map[byte]string{
+	'v': "view", 'm': "materialized view", 'p': "partitioned table", 'f': "foreign table", 'S': "sequence",
+	'i': "index", 'I': "partitioned index", 'c': "composite type", 't': "TOAST table",
 }
 
 func (e *ShapeError) Unwrap() error { return e.Err }

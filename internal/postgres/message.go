@@ -1,9 +1,9 @@
 package postgres
 
 import (
-	"cmp"
 	"context"
 	"errors"
+	"math"
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -92,25 +92,8 @@ func (c *Conn) CopyIn(ctx context.Context, statement, data string) (Result, erro
 // query runs one statement of Skein's own and returns all its rows as text.
 func (c *Conn) query(ctx context.Context, sql string) ([][]*string, error) {
 	var rows [][]*string
-	err := c.each(ctx, sql, func(values [][]byte) error {
-		rows = append(rows, texts(values))
-		return nil
-	})
+	err := c.ExecRows(ctx, sql, math.MaxInt, func(r Result) { rows = append(rows, r.Values...) })
 	return rows, err
-}
-
-// each runs one statement of Skein's own and hands over row by row; the values are valid until it returns.
-func (c *Conn) each(ctx context.Context, sql string, do func(values [][]byte) error) error {
-	mrr := c.pgx.PgConn().Exec(ctx, sql)
-	var failed error
-	for mrr.NextResult() {
-		for rr := mrr.ResultReader(); rr.NextRow(); {
-			if failed == nil {
-				failed = do(rr.Values())
-			}
-		}
-	}
-	return cmp.Or(mrr.Close(), failed)
 }
 
 // Rollback ends an open transaction; on a lost connection there is none.
