@@ -30,6 +30,9 @@ type Config struct {
 
 	// Source gives the scripts. Nil means none.
 	Source source.Source
+	// RequireMigrations makes finding no migrations at all an error of Migrate, Validate and Repair. Flyway calls it a
+	// success, and Repair would mark every applied migration as deleted.
+	RequireMigrations bool
 	// CallbackSource gives the callbacks. Nil means: they stand beside the scripts in Source.
 	CallbackSource source.Source
 	// Migrations are migrations written in Go; they take part in the order beside the scripts.

@@ -59,7 +59,9 @@ func Validate(ctx context.Context, cfg Config) (*ValidateResult, error) {
 	}
 	defer r.close()
 	result := &ValidateResult{Target: r.target()}
-	result.Problems, result.Count, err = r.validate(ctx, false)
+	if err = r.mustHaveMigrations(); err == nil {
+		result.Problems, result.Count, err = r.validate(ctx, false)
+	}
 	result.Target = r.target()
 	return result, err
 }

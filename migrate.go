@@ -1,6 +1,7 @@
 package skein
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -25,7 +26,7 @@ func Migrate(ctx context.Context, cfg Config) (*MigrateResult, error) {
 }
 
 func (r *run) migrate(ctx context.Context, result *MigrateResult) error {
-	if err := r.mustWrite(); err != nil {
+	if err := cmp.Or(r.mustWrite(), r.mustHaveMigrations()); err != nil {
 		return err
 	}
 	if !r.cfg.SkipValidate {

@@ -1,6 +1,7 @@
 package skein
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -16,7 +17,7 @@ func Repair(ctx context.Context, cfg Config) (*RepairResult, error) {
 	}
 	defer r.close()
 	result := &RepairResult{Target: r.target()}
-	if err = r.mustWrite(); err == nil {
+	if err = cmp.Or(r.mustWrite(), r.mustHaveMigrations()); err == nil {
 		err = r.surrounded(ctx, "Repair", func() error { return r.repair(ctx, result) })
 	}
 	result.Target = r.target()

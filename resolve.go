@@ -90,6 +90,17 @@ func (r *run) resolve(files, callbacks source.Release) error {
 	return nil
 }
 
+// mustHaveMigrations refuses to go on without any, where that was asked for.
+func (r *run) mustHaveMigrations() error {
+	if !r.cfg.RequireMigrations || len(r.scripts) > 0 {
+		return nil
+	}
+	return &Error{
+		Kind: KindScript, Code: "ERROR", Message: "no migrations found", Kept: "nothing was changed",
+		Hint: "check locations (skein config explain shows them) and the files' names (V1__first.sql); requireMigrations=false lets this pass",
+	}
+}
+
 // script is the Go migration as the decisions see it. Its parts were checked before.
 func (m Migration) script() migration.Script {
 	s := migration.Script{Kind: migration.Repeatable, Description: m.Description, Type: migration.TypeJDBC, Checksum: m.Checksum}

@@ -219,7 +219,7 @@ func (r *runner) load() error {
 
 // prepare turns the settings into the library's, once for all verbs of the line.
 func (r *runner) prepare() error {
-	engine, warnings, err := engineConfig(r.settings, r.process)
+	engine, warnings, err := engineConfig(r.settings, r.process, r.console.flyway)
 	r.warnings(warnings)
 	if err != nil {
 		return err

@@ -17,7 +17,10 @@ import (
 )
 
 // engineConfig turns settings into the library's. Its error is config.Mistakes: everything that is wrong, at once.
-func engineConfig(s *config.Settings, p Process) (skein.Config, []config.Warning, error) {
+//
+// Flyway warns about a location that is not there and calls a run without migrations a success. As skein both are errors
+// unless a setting says otherwise: a typing error in a path must not look like a deployment.
+func engineConfig(s *config.Settings, p Process, flyway bool) (skein.Config, []config.Warning, error) {
 	d := door{settings: s}
 	c := skein.Config{
 		ConnectRetries: s.Int("connectRetries"), ConnectRetriesInterval: s.Int("connectRetriesInterval"),
@@ -49,7 +52,8 @@ func engineConfig(s *config.Settings, p Process) (skein.Config, []config.Warning
 	c.TargetVersion = check(&d, "target", migration.ParseTarget)
 	c.BaselineVersion = check(&d, "baselineVersion", migration.ParseVersion)
 	c.IgnoreMigrationPatterns = d.ignorePatterns()
-	c.Source, c.CallbackSource = d.sources(c.Naming.Suffixes)
+	c.RequireMigrations = orElse(s, "skein.requireMigrations", !flyway)
+	c.Source, c.CallbackSource = d.sources(c.Naming.Suffixes, orElse(s, "failOnMissingLocations", !flyway))
 	target, warnings, err := s.Target()
 	if err != nil {
 		d.add("url", err)
@@ -127,9 +131,17 @@ func (d *door) ignorePatterns() []migration.IgnorePattern {
 	return patterns
 }
 
-func (d *door) sources(suffixes []string) (scripts, callbacks source.Source) {
+// orElse is a switch that the two faces have different defaults for.
+func orElse(s *config.Settings, key string, otherwise bool) bool {
+	if s.IsSet(key) {
+		return s.Bool(key)
+	}
+	return otherwise
+}
+
+func (d *door) sources(suffixes []string, failOnMissing bool) (scripts, callbacks source.Source) {
 	s := d.settings
-	opt := source.Options{WorkingDirectory: s.Text("workingDirectory"), FailOnMissing: s.Bool("failOnMissingLocations"), Suffixes: suffixes}
+	opt := source.Options{WorkingDirectory: s.Text("workingDirectory"), FailOnMissing: failOnMissing, Suffixes: suffixes}
 	open := func(key string) source.Source {
 		from, err := source.Locations(s.List(key), opt)
 		if err != nil {

@@ -53,7 +53,7 @@ func TestEngineConfig(t *testing.T) {
 	t.Parallel()
 	const url = "-url=jdbc:postgresql://h/x"
 	p := Process{Dir: t.TempDir()}
-	c, _, err := engineConfig(loadSettings(t, url), p)
+	c, _, err := engineConfig(loadSettings(t, url), p, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +63,7 @@ func TestEngineConfig(t *testing.T) {
 	}
 	c, _, err = engineConfig(loadSettings(t, url, "-createSchemas=false", "-validateOnMigrate=false", "-executeInTransaction=false",
 		"-outputQueryResults=false", "-cleanDisabled=false", "-placeholderReplacement=false", "-target=7?", "-callbackLocations=filesystem:cb",
-		"-sqlMigrationPrefix=W", "-schemas=a,b"), p)
+		"-sqlMigrationPrefix=W", "-schemas=a,b"), p, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,14 +75,14 @@ func TestEngineConfig(t *testing.T) {
 	if err != nil || cfg.Host != "h" || cfg.Database != "x" || cfg.RuntimeParams["application_name"] != "skein" {
 		t.Errorf("connection: %+v, %v", cfg, err)
 	}
-	c, _, err = engineConfig(loadSettings(t, url+"?ApplicationName=mine"), p)
+	c, _, err = engineConfig(loadSettings(t, url+"?ApplicationName=mine"), p, false)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if cfg, err := c.Connection(t.Context()); err != nil || cfg.RuntimeParams["application_name"] != "mine" {
 		t.Errorf("the URL's application name is lost: %v, %v", cfg, err)
 	}
-	_, _, err = engineConfig(loadSettings(t, "-target=x", "-baselineVersion=y", "-ignoreMigrationPatterns=z"), p)
+	_, _, err = engineConfig(loadSettings(t, "-target=x", "-baselineVersion=y", "-ignoreMigrationPatterns=z"), p, false)
 	if err == nil || strings.Count(err.Error(), "\n") != 3 {
 		t.Errorf("four mistakes give: %v", err)
 	}

@@ -28,7 +28,7 @@ var verbs = []verb{
 		Example: []string{"migrate -url=jdbc:postgresql://db/shop -user=app", "migrate --url postgres://app@db/shop --target 12", "info migrate info"},
 		Settings: []string{
 			"locations", "target", "outOfOrder", "schemas", "defaultSchema", "table", "baselineOnMigrate", "baselineVersion", "validateOnMigrate",
-			"placeholders.*", "mixed", "group", "installedBy", "lockRetryCount", "skipExecutingMigrations", "skein.keepSessionState", "skein.role",
+			"placeholders.*", "mixed", "group", "installedBy", "lockRetryCount", "skipExecutingMigrations", "skein.keepSessionState", "skein.role", "skein.requireMigrations",
 		},
 	},
 	{
