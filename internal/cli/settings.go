@@ -41,7 +41,9 @@ func engineConfig(s *config.Settings, p Process) (skein.Config, []config.Warning
 		Placeholders: migration.Placeholders{
 			Values: s.Map("placeholders"), Prefix: s.Text("placeholderPrefix"), Suffix: s.Text("placeholderSuffix"),
 			Separator: s.Text("placeholderSeparator"), Off: !s.Bool("placeholderReplacement"),
+			ScriptPrefix: s.Text("scriptPlaceholderPrefix"), ScriptSuffix: s.Text("scriptPlaceholderSuffix"),
 		},
+		PowerShell: s.Text("powershellExecutable"), ProgramURL: s.Text("url"), Batch: s.Bool("batch"),
 	}
 	if c.WorkingDirectory == "" {
 		c.WorkingDirectory = p.Dir
@@ -49,6 +51,10 @@ func engineConfig(s *config.Settings, p Process) (skein.Config, []config.Warning
 	c.TargetVersion = check(&d, "target", migration.ParseTarget)
 	c.BaselineVersion = check(&d, "baselineVersion", migration.ParseVersion)
 	c.IgnoreMigrationPatterns = d.ignorePatterns()
+	var err error
+	if c.ErrorOverrides, err = migration.ParseErrorOverrides(s.List("errorOverrides")); err != nil {
+		d.add("errorOverrides", err)
+	}
 	c.Source, c.CallbackSource = d.sources(c.Naming.Suffixes)
 	target, warnings, err := s.Target()
 	if err != nil {
