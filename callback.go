@@ -19,19 +19,32 @@ func (r *run) fire(ctx context.Context, event string) error {
 		if c.Event != event {
 			continue
 		}
-		if err := r.callback(ctx, c); err != nil {
-			e := r.explain(err, "DB_CONNECTION", "after the last statement of "+c.Path)
-			e.Callback = event
-			if e.At == nil {
-				e.At = &Location{Path: c.Path, Physical: c.Physical}
-			}
-			return e
+		if err := r.called(c, r.callback(ctx, c)); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
+// called completes the error of a callback, if it is one.
+func (r *run) called(c *migration.Callback, err error) error {
+	if err == nil {
+		return nil
+	}
+	e := r.explain(err, "DB_CONNECTION", "after the last statement of "+c.Path)
+	e.Callback = c.Event
+	if e.At == nil {
+		e.At = &Location{Path: c.Path, Physical: c.Physical}
+	}
+	return e
+}
+
 func (r *run) callback(ctx context.Context, c *migration.Callback) error {
+	if c.Type == migration.TypeScript {
+		r.report(CallbackStarted{Callback: c})
+		r.changed()
+		return r.runProgram(ctx, program{c.Path, c.Physical, c.Text, c.Config})
+	}
 	pieces, err := r.prepare(c.Path, c.Physical, c.Text, c.Config)
 	if err != nil {
 		return err
@@ -64,6 +77,10 @@ func (r *run) around(event string) ([]*piece, error) {
 	for i := range r.callbacks {
 		c := &r.callbacks[i]
 		if c.Event != event {
+			continue
+		}
+		if c.Type == migration.TypeScript {
+			all = append(all, &piece{callback: c})
 			continue
 		}
 		pieces, err := r.prepare(c.Path, c.Physical, c.Text, c.Config)

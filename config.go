@@ -62,9 +62,14 @@ type Config struct {
 	Placeholders migration.Placeholders
 	// Environment is the value of ${flyway:environment}; "" means "default".
 	Environment string
-	// WorkingDirectory is the value of ${flyway:workingDirectory}.
+	// WorkingDirectory is the value of ${flyway:workingDirectory}, and where programs start; for these "" means the
+	// process's own.
 	WorkingDirectory string
-	// SkipDefaultCallbacks leaves SQL callbacks alone.
+	// PowerShell is the program that runs .ps1 files; "" means pwsh, on Windows powershell.
+	PowerShell string
+	// ProgramURL is what programs (V1__x.sh) get as FLYWAY_URL; "" means a JDBC URL of host, port and database.
+	ProgramURL string
+	// SkipDefaultCallbacks leaves SQL callbacks alone; those that are programs run.
 	SkipDefaultCallbacks bool
 
 	// TargetVersion is how far Migrate goes; the zero value means latest.
@@ -85,6 +90,13 @@ type Config struct {
 	Group bool
 	// NoTransactions is Flyway's executeInTransaction=false.
 	NoTransactions bool
+	// ErrorOverrides are rules that make less or more of the server's errors and messages about the statements of scripts
+	// and callbacks; the first that applies counts. They then run statement by statement, and where a rule makes less of
+	// an error, each with a savepoint of its own: what it turns away undoes that statement alone.
+	ErrorOverrides []migration.ErrorOverride
+	// Batch sends up to 100 consecutive INSERT, UPDATE, DELETE and MERGE statements of a long script in one message. A
+	// small script travels in one message anyway. It does not go together with ErrorOverrides.
+	Batch bool
 	// InstalledBy is recorded in the history; "" means the database's current user.
 	InstalledBy string
 	// LockRetryCount bounds the wait for the migration lock, about one second each; nil means 50, 0 one try, -1 no bound.

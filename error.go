@@ -15,7 +15,7 @@ const (
 	KindConfig                  // a setting or the command line is wrong; nothing was touched
 	KindScript                  // a script's name, bytes or text is wrong; that script was not started
 	KindValidate                // scripts and history disagree
-	KindSQL                     // the server refused a statement of a script or callback
+	KindSQL                     // the server refused a statement of a script or callback, or a program among them failed
 	KindLock                    // another migration holds the lock
 	KindConnection              // the server could not be reached, refused the login, or went away
 	KindRefused                 // the database is in a state in which the command must not act

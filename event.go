@@ -28,6 +28,8 @@ type (
 	}
 	// Note is a line of progress that has no event of its own.
 	Note struct{ Text string }
+	// Detail is a line for those who want to see everything.
+	Detail struct{ Text string }
 
 	// HistoryMissing says that the history table does not exist yet.
 	HistoryMissing struct{ Schema, Table string }
@@ -106,6 +108,18 @@ type (
 		Text     string
 	}
 
+	// ProgramStarted says which program runs for a script or callback that is not SQL. What it does is part of no
+	// transaction: it stays even if the step fails later, and its history row comes after it.
+	ProgramStarted struct {
+		Path    string
+		Command []string // the program and its arguments
+	}
+	// ProgramOutput is a line that it wrote, to either of its outputs, when it wrote it.
+	ProgramOutput struct {
+		Path string
+		Text string // without the line break
+	}
+
 	// CallbackStarted comes before each callback.
 	CallbackStarted struct {
 		Callback      *migration.Callback
@@ -165,6 +179,7 @@ type Holder struct {
 func (Connected) event()       {}
 func (Warning) event()         {}
 func (Note) event()            {}
+func (Detail) event()          {}
 func (HistoryMissing) event()  {}
 func (HistoryCreated) event()  {}
 func (BaselineWritten) event() {}
@@ -177,6 +192,8 @@ func (StepDone) event()        {}
 func (StatementDone) event()   {}
 func (QueryResult) event()     {}
 func (Notice) event()          {}
+func (ProgramStarted) event()  {}
+func (ProgramOutput) event()   {}
 func (CallbackStarted) event() {}
 func (Migrated) event()        {}
 func (RepairRemoved) event()   {}

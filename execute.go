@@ -24,13 +24,15 @@ type execution struct {
 	// hold keeps the transaction open at the end, and finds it open at the start: a member of a group.
 	hold bool
 	done int // statements of scripts that were carried out
+	// began says of a program that it was started, or was about to be.
+	began bool
 }
 
 // execute runs the text, its last statements, and brings the session back. After an error nothing is open any more
 // and the session is back too.
 func (x *execution) execute(ctx context.Context) error {
 	var err error
-	if x.mode == together && !x.hold {
+	if x.mode == together && !x.hold && len(x.run.cfg.ErrorOverrides) == 0 {
 		err = x.together(ctx)
 	} else {
 		err = x.stepwise(ctx)
@@ -84,14 +86,22 @@ func (x *execution) stepwise(ctx context.Context) error {
 	} else {
 		m.own(r.searchPath()...)
 	}
-	for _, p := range x.pieces {
+	for i := 0; i < len(x.pieces); {
+		p, n := x.pieces[i], x.batch(x.pieces[i:])
 		if x.wantsBegin(p) && m.empty() {
 			m.own("begin")
 		}
-		if err := x.statement(ctx, m, p); err != nil {
+		var err error
+		if n > 1 {
+			err = x.several(ctx, m, x.pieces[i:i+n])
+		} else {
+			err = x.statement(ctx, m, p)
+		}
+		if err != nil {
 			return err
 		}
 		m = &message{}
+		i += n
 	}
 	return x.finish(ctx, m)
 }
@@ -117,23 +127,16 @@ func (x *execution) finish(ctx context.Context, m *message) error {
 // statement sends one statement, together with what already waits in m.
 func (x *execution) statement(ctx context.Context, m *message, p *piece) error {
 	r := x.run
-	start := time.Now()
-	if p.verdict.Class != txblock.CopyIn {
-		m.add(p, p.sql())
-		return m.send(ctx, r.conn, r.resultLimit(), func(p *piece, res postgres.Result) { x.answered(p, res, time.Since(start)) })
+	if p.callback != nil {
+		if err := m.send(ctx, r.conn, 0, nil); err != nil {
+			return err
+		}
+		return r.called(p.callback, r.callback(ctx, p.callback))
 	}
-	if err := m.send(ctx, r.conn, 0, nil); err != nil {
-		return err
+	if len(r.cfg.ErrorOverrides) > 0 {
+		return x.overriding(ctx, m, p)
 	}
-	data := p.text.sql[p.stmt.DataStart:p.stmt.DataEnd]
-	res, err := r.conn.CopyIn(ctx, p.sql(), data)
-	if err != nil {
-		alone := &message{}
-		alone.add(p, p.sql())
-		return alone.copyFailure(err)
-	}
-	x.answered(p, res, time.Since(start))
-	return nil
+	return x.sendOne(ctx, m, p)
 }
 
 // answered reports a finished statement.

@@ -149,6 +149,9 @@ func decisionError(err error) *Error {
 
 // sourceError is a failure to get at the scripts.
 func sourceError(err error) error {
+	if err == nil {
+		return nil
+	}
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e
 	}

@@ -41,6 +41,7 @@ var floors = map[string]int{
 	"source/git":          3,
 	"internal/postgres":   3,
 	"internal/pgserver":   3,
+	"internal/process":    3,
 	"internal/config":     3,
 	"internal/secret":     3,
 	"internal/secret/aws": 3,

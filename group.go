@@ -1,6 +1,7 @@
 package skein
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/skein-db/skein/migration"
@@ -14,6 +15,10 @@ func (r *run) openGroup(ctx context.Context, plan migration.Plan) (*group, error
 	g := &group{mode: stepwise}
 	var inside, out *migration.Script
 	for _, s := range plan.Steps {
+		if s.Script.Type == migration.TypeScript {
+			out = cmp.Or(out, s.Script)
+			continue
+		}
 		pieces, err := r.prepare(s.Script.Path, s.Script.Physical, s.Script.Text, s.Script.Config)
 		if err != nil {
 			return nil, err

@@ -17,6 +17,9 @@ func Info(ctx context.Context, cfg Config) (*InfoResult, error) {
 	defer r.close()
 	result := &InfoResult{Target: r.target()}
 	err = r.surrounded(ctx, "Info", func() error { return r.info(ctx, result) })
+	if err == nil {
+		err = r.fire(ctx, "afterInfoOperationFinish")
+	}
 	result.Target = r.target()
 	return result, err
 }

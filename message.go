@@ -26,6 +26,8 @@ type piece struct {
 	stmt    sqlsplit.Statement
 	verdict txblock.Verdict
 	index   int // in its text
+
+	callback *migration.Callback // instead of all that: a program that runs between statements
 }
 
 func (p *piece) sql() string { return p.text.sql[p.stmt.Start:p.stmt.End] }

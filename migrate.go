@@ -185,6 +185,9 @@ func (r *run) runPending(ctx context.Context, result *MigrateResult) error {
 	for _, w := range plan.Warnings {
 		r.warn(Warning{Text: w.Text, Path: w.Path, Line: w.Line, Hint: w.Hint})
 	}
+	if err := r.programsFor(plan); err != nil {
+		return err
+	}
 	if err := r.runPlan(ctx, plan, result); err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"path"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -56,11 +57,7 @@ func (r *run) builtIns() migration.Placeholders {
 
 // resolve turns files and Go functions into scripts.
 func (r *run) resolve(files, callbacks source.Release) error {
-	resolved, err := migration.Resolve(files.Files, callbacks.Files, migration.ResolveOptions{
-		Naming: r.cfg.Naming, Placeholders: r.placeholders, Encoding: r.cfg.Encoding, DetectEncoding: r.cfg.DetectEncoding,
-		ValidateNaming: r.cfg.ValidateNaming, SkipDefaultCallbacks: r.cfg.SkipDefaultCallbacks,
-		CallbackFiles: r.cfg.CallbackSource != nil,
-	})
+	resolved, err := migration.Resolve(files.Files, callbacks.Files, r.resolveOptions())
 	if err != nil {
 		return decisionError(err)
 	}
@@ -98,6 +95,14 @@ func (r *run) mustHaveMigrations() error {
 	return &Error{
 		Kind: KindScript, Code: "ERROR", Message: "no migrations found", Kept: "nothing was changed",
 		Hint: "check locations (skein config explain shows them) and the files' names (V1__first.sql); requireMigrations=false lets this pass",
+	}
+}
+
+func (r *run) resolveOptions() migration.ResolveOptions {
+	return migration.ResolveOptions{
+		Naming: r.cfg.Naming, Placeholders: r.placeholders, Encoding: r.cfg.Encoding, DetectEncoding: r.cfg.DetectEncoding,
+		ValidateNaming: r.cfg.ValidateNaming, SkipDefaultCallbacks: r.cfg.SkipDefaultCallbacks,
+		CallbackFiles: r.cfg.CallbackSource != nil, NeedSuffix: runtime.GOOS == "windows",
 	}
 }
 
@@ -172,6 +177,9 @@ func (c *Config) check() error {
 	}
 	if len(c.InstalledBy) > 100 {
 		say("installedBy is longer than the 100 characters of its column")
+	}
+	if c.Batch && len(c.ErrorOverrides) > 0 {
+		say("batch and errorOverrides do not go together: an error in a batch could not be told from the others")
 	}
 	seen := map[string]bool{}
 	for i, m := range c.Migrations {

@@ -198,3 +198,24 @@ func TestMigrationsWrittenInGo(t *testing.T) {
 		t.Errorf("validate %v %v", v.Problems, err)
 	}
 }
+
+// What afterConnect sets is there for every script and callback, as what initSql sets is.
+func TestWhatAfterConnectSetsStays(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	db.Exec(t, "create schema helpers; create function helpers.seven() returns int language sql as 'select 7'; create role ac_"+db.Name+"; grant all on schema public to ac_"+db.Name+"; grant usage on schema helpers to ac_"+db.Name)
+	t.Cleanup(func() { db.Exec(t, "drop owned by ac_"+db.Name+" cascade; drop role ac_"+db.Name) })
+	cfg := skein.Config{InitSQL: "set my.a = 'init'", Source: scripts(
+		"afterConnect.sql", "set my.b = 'after'; set lock_timeout = '4s'; set search_path = public, helpers; set role ac_"+db.Name+"; create temp table kept as select 1 as one;",
+		"V1__a.sql", "create table seen as select current_setting('my.a') as a, current_setting('my.b') as b, current_setting('lock_timeout') as lt, seven() as f, current_user::text as u, one from kept;",
+		"V2__b.sql", "set my.b = 'V2'; set lock_timeout = '9s'; set search_path = public; reset role;",
+		"V3__c.sql", "insert into seen select current_setting('my.a'), current_setting('my.b'), current_setting('lock_timeout'), seven(), current_user, one from kept;")}
+	if _, err := migrate(t, db, cfg); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"init", "after", "4s", "7", "ac_" + db.Name, "1"}
+	rows := db.Rows(t, "select * from seen")
+	if len(rows) != 2 || !slices.Equal(rows[0], want) || !slices.Equal(rows[1], want) {
+		t.Errorf("seen %q, want twice %q", rows, want)
+	}
+}

@@ -23,6 +23,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -59,32 +60,39 @@ type run struct {
 	lockSeen   time.Time         // last sign of life of the lock
 	reporting  sync.Mutex
 	warnings   []string
-	baselined  bool // the baseline's row went in together with the schemas
+	heeded     atomic.Pointer[heeded] // under ErrorOverrides: the statement that runs
+	baselined  bool                   // the baseline's row went in together with the schemas
 }
 
-// open loads the scripts and connects, side by side, and brings both together.
+// open loads the scripts and connects, side by side, and brings both together. Programs that are to run before there is
+// a connection are found only by loading: where there are some, the connection that was begun is given up for another.
 func open(ctx context.Context, cfg Config) (*run, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
 	r := &run{cfg: cfg}
-	type loaded struct {
-		files, callbacks source.Release
-		err              error
+	early, giveUp := context.WithCancel(ctx)
+	defer giveUp()
+	connecting := make(chan error, 1)
+	go func() { connecting <- r.connect(early) }()
+	files, callbacks, err := cfg.load(ctx)
+	first := err == nil && hasBeforeConnect(files.Files, callbacks.Files)
+	if first {
+		giveUp()
 	}
-	loading := make(chan loaded, 1)
-	go func() {
-		var l loaded
-		l.files, l.callbacks, l.err = cfg.load(ctx)
-		loading <- l
-	}()
-	connectErr := r.connect(ctx)
-	l := <-loading
-	if err := cmp.Or(l.err, connectErr); err != nil {
+	connectErr := <-connecting
+	if first {
 		r.close()
-		return nil, sourceError(err)
+		r.conn, r.warnings = nil, nil
+		if err = r.beforeConnect(ctx, files.Files, callbacks.Files); err == nil {
+			connectErr = r.connect(ctx)
+		}
 	}
-	if err := r.begin(ctx, l.files, l.callbacks); err != nil {
+	if err := cmp.Or(sourceError(err), connectErr); err != nil {
+		r.close()
+		return nil, err
+	}
+	if err := r.begin(ctx, files, callbacks); err != nil {
 		r.close()
 		return nil, err
 	}
@@ -107,6 +115,11 @@ func (r *run) begin(ctx context.Context, files, callbacks source.Release) error 
 	if r.facts.VersionNum >= newestKnown {
 		r.warn(Warning{Text: fmt.Sprintf("PostgreSQL %s is newer than this version of Skein knows; going on", r.serverVersion())})
 	}
+	for _, o := range r.cfg.ErrorOverrides {
+		if o.Idle() {
+			r.warn(Warning{Text: "the error override " + o.Text + " never applies: PostgreSQL's states have five characters, and its error code is always 0"})
+		}
+	}
 	for _, text := range slices.Concat(files.Warnings, callbacks.Warnings) {
 		r.warn(Warning{Text: text})
 	}
@@ -119,22 +132,24 @@ func (r *run) begin(ctx context.Context, files, callbacks source.Release) error 
 	if err != nil {
 		return err
 	}
-	r.session = postgres.CleanSession(r.cfg.Role)
 	if !r.has("afterConnect") && r.cfg.InitSQL == "" {
+		r.session = postgres.CleanSession(r.cfg.Role)
 		return nil
 	}
+	// Until the session is captured there is nothing to go back to: what initSql and afterConnect set is meant to stay.
 	if err := r.fire(ctx, "afterConnect"); err != nil {
 		return err
 	}
 	texts := []string{r.cfg.InitSQL}
 	for _, c := range r.callbacks {
-		if c.Event == "afterConnect" {
+		if c.Event == "afterConnect" && c.Type == migration.TypeSQL {
 			texts = append(texts, c.Text)
 		}
 	}
-	session, err := r.conn.CaptureSession(ctx, texts...)
-	r.session = session
-	return r.wrap(err)
+	if r.session, err = r.conn.CaptureSession(ctx, texts...); err != nil {
+		return r.wrap(err)
+	}
+	return r.survey(ctx) // the search path may be another now
 }
 
 // survey reads the facts and checks that a history table is one.
@@ -321,6 +336,9 @@ func (r *run) connOptions(name string) (postgres.Options, error) {
 }
 
 func (r *run) notice(severity, code, message string) {
+	if r.heed(severity, code, message) {
+		return
+	}
 	r.report(Notice{Severity: severity, Code: code, Text: message})
 }
 

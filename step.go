@@ -51,7 +51,10 @@ func (r *run) step(ctx context.Context, s migration.Step, index, total int, g *g
 // execution prepares what a step sends.
 func (r *run) execution(ctx context.Context, script *migration.Script, g *group, started *StepStarted) (*execution, error) {
 	x := &execution{run: r, mode: together}
-	if !r.cfg.SkipExecutingMigrations && script.Type != migration.TypeJDBC {
+	if script.Type == migration.TypeScript {
+		x.mode = outside
+	}
+	if !r.cfg.SkipExecutingMigrations && script.Type != migration.TypeJDBC && script.Type != migration.TypeScript {
 		pieces, err := r.prepare(script.Path, script.Physical, script.Text, script.Config)
 		if err != nil {
 			return nil, err
@@ -85,7 +88,7 @@ func wider(m mode, pieces []*piece) mode {
 	size := 0
 	for _, p := range pieces {
 		size += p.stmt.End - p.stmt.Start
-		if p.stmt.DataEnd > 0 {
+		if p.stmt.DataEnd > 0 || p.callback != nil {
 			return stepwise
 		}
 	}
@@ -103,6 +106,8 @@ func (r *run) perform(ctx context.Context, x *execution, script *migration.Scrip
 		row.ExecutionTime = 0
 	case script.Type == migration.TypeJDBC:
 		return r.performGo(ctx, x, script, row)
+	case script.Type == migration.TypeScript:
+		return r.performProgram(ctx, x, script, row)
 	case x.mode.transactional() && !x.hold:
 		row.ExecutionTime = postgres.ServerMillis
 	default:
@@ -224,6 +229,9 @@ func (r *run) stepError(ctx context.Context, err error, x *execution, script *mi
 	} else {
 		e = r.explain(err, failedCode(script), "after the last statement of "+script.Path)
 	}
+	if e.Code == "ERROR" && e.Callback == "" {
+		e.Code = failedCode(script)
+	}
 	switch {
 	case ctx.Err() != nil:
 		e.Kind = KindInterrupted
@@ -234,6 +242,8 @@ func (r *run) stepError(ctx context.Context, err error, x *execution, script *mi
 	switch {
 	case r.cfg.Group && x.hold:
 		e.Kept = "nothing of this run was kept (its scripts share one transaction)"
+	case script.Type == migration.TypeScript:
+		e.Kept = x.programKept(script)
 	case x.mode.transactional():
 		e.Kept = "nothing of " + name(script) + " was kept (it ran in a transaction)"
 	case x.mode == steered:

@@ -6,8 +6,8 @@ import (
 )
 
 // callback takes one callback file in. Two files of one name are an error even when they are equal.
-func (r *resolver) callback(f File, name Name) {
-	if r.opt.SkipDefaultCallbacks {
+func (r *resolver) callback(f File, name Name, kind Type) {
+	if r.opt.SkipDefaultCallbacks && kind == TypeSQL {
 		return
 	}
 	text, config, err := r.load(f)
@@ -15,18 +15,26 @@ func (r *resolver) callback(f File, name Name) {
 		r.errs = append(r.errs, err)
 		return
 	}
-	full, _, _ := r.naming.cutSuffix(baseName(f.Path))
-	if other, taken := r.callbacks[full]; taken {
-		r.errs = append(r.errs, &Error{Code: CodeError, Message: fmt.Sprintf("Found more than 1 SQL callback script called %s!\nOffenders:\n-> %s\n-> %s",
-			full, orElse(other.Physical, other.Path), orElse(f.Physical, f.Path)), Hint: "give one of them a description of its own: " + name.Event + r.naming.separator + "what_it_does"})
+	// A program and a SQL script of one name are two callbacks; so are two programs of different languages.
+	full, language := baseName(f.Path), "script"
+	if kind == TypeSQL {
+		full, _, _ = r.naming.cutSuffix(full)
+		language = "SQL"
+	}
+	if other, taken := r.callbacks[language+full]; taken {
+		r.errs = append(r.errs, &Error{Code: CodeError, Message: fmt.Sprintf("Found more than 1 %s callback script called %s!\nOffenders:\n-> %s\n-> %s",
+			language, full, orElse(other.Physical, other.Path), orElse(f.Physical, f.Path)), Hint: "give one of them a description of its own: " + name.Event + r.naming.separator + "what_it_does"})
 		return
 	}
-	r.callbacks[full] = f
-	if name.Event == "beforeConnect" {
-		r.out.Warnings = append(r.out.Warnings, Warning{Path: f.Path, Text: "never runs: there is no connection yet at beforeConnect",
-			Hint: "afterConnect is the first event a SQL callback can have"})
+	r.callbacks[language+full] = f
+	if !config.Executes() {
+		return
 	}
-	r.out.Callbacks = append(r.out.Callbacks, Callback{Event: name.Event, Description: name.Description,
+	if name.Event == "beforeConnect" && kind == TypeSQL {
+		r.out.Warnings = append(r.out.Warnings, Warning{Path: f.Path, Text: "never runs: there is no connection yet at beforeConnect",
+			Hint: "afterConnect is the first event a SQL callback can have; a program (.sh, .py) can have this one"})
+	}
+	r.out.Callbacks = append(r.out.Callbacks, Callback{Event: name.Event, Description: name.Description, Type: kind,
 		Path: f.Path, Physical: f.Physical, Text: text, Config: config})
 }
 

@@ -17,6 +17,41 @@ type Placeholders struct {
 	Separator string            // between "flyway" and a built-in name; "" means ":"
 	FileName  string            // the script's file name, which ${flyway:filename} stands for; "" when there is none
 	Off       bool              // leave the text as it is
+
+	// ScriptPrefix and ScriptSuffix are what Script uses; "" means "FP__" and "__".
+	ScriptPrefix, ScriptSuffix string
+
+	exact bool // names are found as they are written only
+}
+
+// Script returns the placeholders of a program such as V1__x.sh: environment variables FP__name__, whose names are
+// exact and have "_" where the SQL name has the separator or a colon (flyway.md §7.9).
+func (p Placeholders) Script() Placeholders {
+	values := make(map[string]string, len(p.Values))
+	names := strings.NewReplacer(orElse(p.Separator, ":"), "_", ":", "_")
+	for name, value := range p.Values {
+		values[names.Replace(name)] = value
+	}
+	p.Values, p.Separator, p.exact = values, "_", true
+	p.Prefix, p.Suffix = orElse(p.ScriptPrefix, "FP__"), orElse(p.ScriptSuffix, "__")
+	return p
+}
+
+// Variables lists the placeholders as environment variables, NAME=value, sorted; none when they are off.
+func (p Placeholders) Variables() []string {
+	if p.Off {
+		return nil
+	}
+	s := p.Script()
+	if p.FileName != "" {
+		s.Values[s.builtIn("filename")] = p.FileName
+	}
+	all := make([]string, 0, len(s.Values))
+	for name, value := range s.Values {
+		all = append(all, s.Prefix+name+s.Suffix+"="+value)
+	}
+	slices.Sort(all)
+	return all
 }
 
 // PlaceholderError says that a script uses a placeholder nobody gave a value for.
@@ -146,11 +181,11 @@ func mismatch(s, prefix string) int {
 func (p Placeholders) builtIn(name string) string { return "flyway" + orElse(p.Separator, ":") + name }
 
 func (p Placeholders) lookup(name string) (string, bool) {
-	if p.FileName != "" && strings.EqualFold(name, p.builtIn("filename")) {
+	if p.FileName != "" && (name == p.builtIn("filename") || !p.exact && strings.EqualFold(name, p.builtIn("filename"))) {
 		return p.FileName, true
 	}
-	if v, ok := p.Values[name]; ok {
-		return v, true
+	if v, ok := p.Values[name]; ok || p.exact {
+		return v, ok
 	}
 	if v, ok := p.Values[strings.ToLower(name)]; ok {
 		return v, true

@@ -13,8 +13,9 @@ type ResolveOptions struct {
 	Encoding             string       // of every script whose own .conf names none; "" means UTF-8
 	DetectEncoding       bool         // guess it for each script instead
 	ValidateNaming       bool         // misnamed files are an error
-	SkipDefaultCallbacks bool         // leave callback files alone
+	SkipDefaultCallbacks bool         // leave SQL callbacks alone; those that are programs stay
 	CallbackFiles        bool         // callbacks come from callbackFiles only (the setting callbackLocations is used)
+	NeedSuffix           bool         // a file without a suffix is no program, as on Windows
 }
 
 // Resolved is what the files of all locations amount to.
@@ -64,8 +65,8 @@ func Resolve(files, callbackFiles []File, opt ResolveOptions) (Resolved, error) 
 	}
 	if opt.CallbackFiles {
 		for _, f := range callbackFiles {
-			if name, err := r.naming.parse(baseName(f.Path)); err == nil && name.Event != "" {
-				r.callback(f, name)
+			if name, kind, bad := r.read(baseName(f.Path)); bad == nil && name.Event != "" {
+				r.callback(f, name, kind)
 			}
 		}
 	}
@@ -100,26 +101,31 @@ type resolver struct {
 
 func (r *resolver) file(f File, callbacksToo bool) {
 	base := baseName(f.Path)
-	name, bad := r.naming.parse(base)
+	name, kind, bad := r.read(base)
 	switch {
 	case bad != nil && bad.OtherSuffix:
-		r.otherSuffix(f, base)
+		r.inJava(f, base)
 	case bad != nil:
 		r.misnamed(f, bad)
 	case name.Event != "":
 		if callbacksToo {
-			r.callback(f, name)
+			r.callback(f, name, kind)
 		}
 	case name.Kind == Repeatable && name.Description == "" && !strings.Contains(base, r.naming.separator):
 		// R.sql is well formed but, as for Flyway, nothing.
+	case kind == TypeScript && (name.Kind == Baseline || name.Kind == Undo):
+		r.out.Warnings = append(r.out.Warnings, Warning{Path: f.Path, Text: "never runs: baseline and undo migrations have to be SQL",
+			Hint: "move what it does into a SQL script"})
 	default:
-		r.script(f, name)
+		r.script(f, name, kind)
 	}
 }
 
 func (r *resolver) misnamed(f File, bad *NameError) {
-	r.out.Ignored++
-	r.invalid = append(r.invalid, bad.Reason)
+	if _, _, sql := r.naming.cutSuffix(bad.File); sql { // only these are counted, and complained about by validateMigrationNaming
+		r.out.Ignored++
+		r.invalid = append(r.invalid, bad.Reason)
+	}
 	if !bad.Misnamed() {
 		return
 	}
@@ -130,37 +136,45 @@ func (r *resolver) misnamed(f File, bad *NameError) {
 	r.out.Warnings = append(r.out.Warnings, w)
 }
 
-// otherSuffix names migrations that are not SQL.
-func (r *resolver) otherSuffix(f File, base string) {
-	dot := strings.LastIndexByte(base, '.')
-	if dot < 0 {
-		return
+// Suffixes of migrations and callbacks that are programs.
+var programSuffixes = []string{".cmd", ".bat", ".ps1", ".py", ".sh", ".bash"}
+
+// read reads a file's name; kind is TypeSQL or TypeScript.
+func (r *resolver) read(base string) (name Name, kind Type, bad *NameError) {
+	name, bad = r.naming.parse(base)
+	if bad == nil || !bad.OtherSuffix {
+		return name, TypeSQL, bad
 	}
-	suffix := base[dot:]
-	var what string
-	java := false
-	switch suffix {
-	case ".java", ".class", ".kt":
-		what, java = "a migration written in Java or Kotlin", true
-	case ".sh", ".bash", ".py", ".ps1", ".bat", ".cmd":
-		what = "a script migration"
-	default:
+	program := *r.naming
+	program.suffixes = programSuffixes
+	if !strings.Contains(base, ".") {
+		if r.opt.NeedSuffix {
+			return name, TypeScript, bad
+		}
+		program.suffixes = []string{""}
+	}
+	name, other := program.parse(base)
+	if other != nil && program.suffixes[0] == "" {
+		return name, TypeScript, bad // a README is no misspelt migration
+	}
+	return name, TypeScript, other
+}
+
+// inJava names migrations written for the Java machine, which do not run here.
+func (r *resolver) inJava(f File, base string) {
+	dot := strings.LastIndexByte(base, '.')
+	if dot < 0 || base[dot:] != ".java" && base[dot:] != ".class" && base[dot:] != ".kt" {
 		return
 	}
 	other := *r.naming
-	other.suffixes = []string{suffix}
-	name, reason := other.read(base)
+	other.suffixes = []string{base[dot:]}
+	_, reason := other.read(base)
 	if reason != "" || strings.ContainsAny(base, "$") || !strings.Contains(base, r.naming.separator) {
-		return // a helper class, or V.sh
+		return // a helper class
 	}
-	hint := "only SQL files are run; move what it does into a SQL script"
-	if java {
-		r.out.Java = append(r.out.Java, f.Path)
-		hint = "only SQL files are run; where it has already run, its history row can be tolerated, see ignoreJavaMigrations"
-	} else if name.Event != "" {
-		what = "a callback that is not SQL"
-	}
-	r.out.Warnings = append(r.out.Warnings, Warning{Path: f.Path, Text: what + ", which does not run here", Hint: hint})
+	r.out.Java = append(r.out.Java, f.Path)
+	r.out.Warnings = append(r.out.Warnings, Warning{Path: f.Path, Text: "a migration written in Java or Kotlin, which does not run here",
+		Hint: "only SQL files and programs are run; where it has already run, its history row can be tolerated, see ignoreJavaMigrations"})
 }
 
 // load decodes a file and reads its .conf file.
@@ -199,13 +213,13 @@ func (r *resolver) placeholders(f File, config ScriptConfig) Placeholders {
 	return r.opt.Placeholders.For(baseName(f.Path), config)
 }
 
-func (r *resolver) script(f File, name Name) {
+func (r *resolver) script(f File, name Name, kind Type) {
 	text, config, err := r.load(f)
 	if err != nil {
 		r.errs = append(r.errs, err)
 		return
 	}
-	s := Script{Kind: name.Kind, Version: name.Version, Description: name.Description, Type: TypeSQL,
+	s := Script{Kind: name.Kind, Version: name.Version, Description: name.Description, Type: kind,
 		Path: f.Path, Physical: f.Physical, Text: text, Config: config, RawChecksum: Checksum(text)}
 	sum := s.RawChecksum
 	switch name.Kind {
@@ -214,7 +228,11 @@ func (r *resolver) script(f File, name Name) {
 	case Undo:
 		s.Type = TypeUndoSQL
 	case Repeatable:
-		replaced, err := r.placeholders(f, config).Replace(text)
+		placeholders := r.placeholders(f, config)
+		if kind == TypeScript {
+			placeholders = placeholders.Script()
+		}
+		replaced, err := placeholders.Replace(text)
 		if err != nil {
 			r.errs = append(r.errs, unknownPlaceholder(err, orElse(f.Physical, f.Path)))
 			return

@@ -70,8 +70,9 @@ type ScriptConfig struct {
 	ShouldExecute          string
 }
 
-// Callback is one SQL script that runs at an event.
+// Callback is one SQL script or program that runs at an event.
 type Callback struct {
+	Type        Type   // TypeSQL or TypeScript
 	Event       string // "beforeMigrate", … as flyway.md §8.2 spells them
 	Description string
 	Path        string

@@ -90,8 +90,11 @@ func (l location) whereabouts() string {
 	return "that is " + l.physical + "; start where the folder is, or set workingDirectory"
 }
 
-// Suffixes of migrations that Flyway knows and Skein only names.
-var foreign = []string{".java", ".class", ".kt", ".jar", ".sh", ".bash", ".py", ".ps1", ".bat", ".cmd"}
+// Suffixes of migrations that Flyway knows and Skein only names, and of those that are programs.
+var (
+	foreign  = []string{".java", ".class", ".kt", ".jar"}
+	programs = []string{".sh", ".bash", ".py", ".ps1", ".bat", ".cmd"}
+)
 
 // wanted tells whether a file's content matters.
 func (f *folders) wanted(name string) bool {
@@ -99,7 +102,7 @@ func (f *folders) wanted(name string) bool {
 	if f.opt.Suffixes == nil {
 		return !hasSuffix(name, foreign)
 	}
-	return hasSuffix(name, f.opt.Suffixes)
+	return hasSuffix(name, f.opt.Suffixes) || hasSuffix(name, programs) || !strings.Contains(name, ".")
 }
 
 func hasSuffix(name string, suffixes []string) bool {

@@ -19,7 +19,8 @@ type Options struct {
 	// FailOnMissing turns the warning about a missing folder into an error of Load.
 	FailOnMissing bool
 	// Suffixes are those of SQL scripts (migration.Naming.Suffixes). Files with another suffix are then listed by name
-	// only, except the .conf files beside scripts. Nil reads every file but those in Java and shell scripts.
+	// only, except programs (.sh, .py …, and files without a suffix) and the .conf files beside scripts. Nil reads every
+	// file but those in Java.
 	Suffixes []string
 }
 

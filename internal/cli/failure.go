@@ -27,7 +27,7 @@ func (f failureText) print(c *console, err error, step *skein.StepStarted) {
 	case !ok:
 		f.printPlain(c, err)
 	case f.flyway:
-		if step != nil && e.SQL != nil {
+		if _, program := programError(e); step != nil && (e.SQL != nil || program) {
 			c.error("Migration of " + stepText(*step) + " failed! " + aftermath(step.Transactional))
 		}
 		c.error(strings.Join(f.chain(e), "\r\nCaused by: "))
@@ -71,10 +71,35 @@ func (f failureText) chain(e *skein.Error) []string {
 	case e.SQL != nil:
 		title := e.Message
 		return []string{block(title, e.SQL.State, serverText(e.SQL)), driver(e.SQL)}
+	case isProgram(e):
+		return programChain(e)
 	case e.At != nil:
 		return []string{e.Error()} // Flyway has no such message: tell the whole story
 	}
 	return []string{e.Message}
+}
+
+func programError(e *skein.Error) (*skein.ProgramError, bool) {
+	return errors.AsType[*skein.ProgramError](e)
+}
+
+func isProgram(e *skein.Error) bool {
+	_, ok := programError(e)
+	return ok
+}
+
+// programChain is what Flyway says of a program that failed; what it wrote comes last.
+func programChain(e *skein.Error) []string {
+	p, _ := programError(e)
+	first := "Migration failed !"
+	if e.Callback != "" {
+		first = "Error while executing " + e.Callback + " callback: " + first
+	}
+	last := p.Status
+	if p.Output != "" {
+		last += "\n" + p.Output
+	}
+	return []string{first, "Migration failed !", last}
 }
 
 // block is Flyway's form of an SQL error: the title, a rule of its length, three fields.

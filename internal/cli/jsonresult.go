@@ -218,16 +218,21 @@ func (f failureText) errorObject(e *skein.Error) ordered {
 	case inCallback(e):
 	case e.SQL != nil:
 		o = append(o, field{"sqlState", e.SQL.State}, field{"sqlErrorCode", 0})
+	case isProgram(e) && inScript(e):
+		o = append(o, field{"sqlState", nil}, field{"sqlErrorCode", 0})
 	case isConnect(e):
 		o = append(o, field{"sqlState", noConnection}, field{"sqlErrorCode", 0})
 	}
 	o = append(o, field{"message", messages[0]})
 	if inScript(e) {
-		line := e.At.Line
-		if e.SQL != nil {
+		line, where := e.At.Line, e.At.Physical
+		switch {
+		case e.SQL != nil:
 			line = statementLine(e)
+		case isProgram(e):
+			line, where = -1, e.At.Path
 		}
-		o = append(o, field{"lineNumber", line}, field{"path", e.At.Physical})
+		o = append(o, field{"lineNumber", line}, field{"path", where})
 	}
 	return append(o, field{"cause", causes(messages[1:])})
 }

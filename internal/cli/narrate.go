@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/skein-db/skein"
+	"github.com/skein-db/skein/migration"
 )
 
 // narrator tells a run's events as text. The lines of success are Flyway's in both faces, because people grep them;
@@ -39,6 +40,12 @@ func (n *narrator) report(event skein.Event) {
 		n.migrating(e)
 	case skein.StatementDone:
 		n.console.debugf("%s:%d: %s, %d rows%s", e.Path, e.Line, e.Tag, e.Rows, took(e.Took))
+	case skein.Detail:
+		n.console.debugf("%s", e.Text)
+	case skein.ProgramStarted:
+		n.console.info("Executing %s ", strings.Join(e.Command, " ")) // the blank is Flyway's
+	case skein.ProgramOutput:
+		n.console.info("%s", e.Text)
 	case skein.QueryResult:
 		n.console.info("%s", queryTable(e))
 	case skein.Notice:
@@ -137,7 +144,11 @@ func (n *narrator) migrating(event skein.Event) {
 		if !e.Transactional {
 			mark = " [non-transactional]"
 		}
-		n.console.info("Executing SQL callback: %s - %s%s", e.Callback.Event, e.Callback.Description, mark)
+		kind := "SQL"
+		if e.Callback.Type == migration.TypeScript {
+			kind, mark = "script", ""
+		}
+		n.console.info("Executing %s callback: %s - %s%s", kind, e.Callback.Event, e.Callback.Description, mark)
 	case skein.Migrated:
 		n.migrated(e)
 	}
@@ -217,7 +228,7 @@ func stepText(e skein.StepStarted) string {
 			text += " [out of order]"
 		}
 	}
-	if !e.Transactional {
+	if !e.Transactional && s.Type != migration.TypeScript { // of a program nobody expects it
 		text += " [non-transactional]"
 	}
 	return text

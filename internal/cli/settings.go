@@ -44,7 +44,9 @@ func engineConfig(s *config.Settings, p Process, flyway bool) (skein.Config, []c
 		Placeholders: migration.Placeholders{
 			Values: s.Map("placeholders"), Prefix: s.Text("placeholderPrefix"), Suffix: s.Text("placeholderSuffix"),
 			Separator: s.Text("placeholderSeparator"), Off: !s.Bool("placeholderReplacement"),
+			ScriptPrefix: s.Text("scriptPlaceholderPrefix"), ScriptSuffix: s.Text("scriptPlaceholderSuffix"),
 		},
+		PowerShell: s.Text("powershellExecutable"), ProgramURL: s.Text("url"), Batch: s.Bool("batch"),
 	}
 	if c.WorkingDirectory == "" {
 		c.WorkingDirectory = p.Dir
@@ -53,6 +55,10 @@ func engineConfig(s *config.Settings, p Process, flyway bool) (skein.Config, []c
 	c.BaselineVersion = check(&d, "baselineVersion", migration.ParseVersion)
 	c.IgnoreMigrationPatterns = d.ignorePatterns()
 	c.RequireMigrations = orElse(s, "skein.requireMigrations", !flyway)
+	var err error
+	if c.ErrorOverrides, err = migration.ParseErrorOverrides(s.List("errorOverrides")); err != nil {
+		d.add("errorOverrides", err)
+	}
 	c.Source, c.CallbackSource = d.sources(c.Naming.Suffixes, orElse(s, "failOnMissingLocations", !flyway))
 	target, warnings, err := s.Target()
 	if err != nil {

@@ -50,9 +50,9 @@ var table = build([]Key{
 	{Name: "placeholderPrefix", Default: "${", Forms: global},
 	{Name: "placeholderSuffix", Default: "}", Forms: global},
 	{Name: "placeholderSeparator", Default: ":", Forms: global},
-	{Name: "scriptPlaceholderPrefix", Default: "FP__", Forms: global, Standing: NoEffect, Note: "Skein runs SQL scripts only"},
-	{Name: "scriptPlaceholderSuffix", Default: "__", Forms: global, Standing: NoEffect, Note: "Skein runs SQL scripts only"},
-	{Name: "powershellExecutable", Forms: global, Standing: NoEffect, Note: "Skein runs SQL scripts only"},
+	{Name: "scriptPlaceholderPrefix", Default: "FP__", Forms: global},
+	{Name: "scriptPlaceholderSuffix", Default: "__", Forms: global},
+	{Name: "powershellExecutable", Forms: global, Note: "default: pwsh, on Windows powershell"},
 
 	// What runs, and how.
 	{Name: "target", Default: "latest", Forms: global},
@@ -75,10 +75,10 @@ var table = build([]Key{
 	{Name: "outputQueryResults", Kind: Boolean, Default: "true", Forms: global},
 	{Name: "skipDefaultCallbacks", Kind: Boolean, Default: "false", Forms: global},
 	{Name: "cherryPick", Kind: List, Forms: global, Standing: NotYet},
-	{Name: "errorOverrides", Kind: List, Forms: global, Standing: NotYet},
+	{Name: "errorOverrides", Kind: List, Forms: global},
 	{Name: "dryRunOutput", Variable: "FLYWAY_DRYRUN_OUTPUT", Forms: global, Standing: NotYet},
 	{Name: "stream", Kind: Boolean, Default: "false", Forms: global, Standing: NotYet},
-	{Name: "batch", Kind: Boolean, Default: "false", Forms: global, Standing: NotYet},
+	{Name: "batch", Kind: Boolean, Default: "false", Forms: global},
 	{Name: "checkDriftOnMigrate", Kind: Boolean, Default: "false", Variable: "-", Forms: global, Standing: NotYet},
 
 	// Output.
@@ -102,7 +102,7 @@ var table = build([]Key{
 	{Name: "configFileEncoding", Default: "UTF-8", Forms: Flag, Note: "of .conf files; UTF-8, US-ASCII, ISO-8859-1, UTF-16, UTF-16LE or UTF-16BE"},
 
 	// Java.
-	{Name: "callbacks", Kind: List, Default: "db/callback", Forms: global, Standing: NoEffect, Loud: true, Note: "Java classes do not run in Skein; SQL callbacks do"},
+	{Name: "callbacks", Kind: List, Default: "db/callback", Forms: global, Standing: NoEffect, Loud: true, Note: "Java classes do not run in Skein; SQL callbacks and programs do"},
 	{Name: "migrationResolvers", Kind: List, Variable: "-", Forms: global, Standing: NoEffect, Loud: true, Note: "Java classes do not run in Skein"},
 	{Name: "resolvers", Kind: List, Forms: Conf | Flag, Standing: NoEffect, Loud: true, Note: "Java classes do not run in Skein"},
 	{Name: "skipDefaultResolvers", Kind: Boolean, Default: "false", Forms: global, Standing: Refused, Note: "without the default resolvers only Java classes would find migrations"},
