@@ -53,7 +53,7 @@ func engineConfig(s *config.Settings, p Process, flyway bool) (skein.Config, []c
 	c.BaselineVersion = check(&d, "baselineVersion", migration.ParseVersion)
 	c.IgnoreMigrationPatterns = d.ignorePatterns()
 	c.RequireMigrations = orElse(s, "skein.requireMigrations", !flyway)
-	c.Source, c.CallbackSource = d.sources(c.Naming.Suffixes, orElse(s, "failOnMissingLocations", !flyway))
+	c.Source, c.CallbackSource = d.sources(p.Dir, c.Naming.Suffixes, orElse(s, "failOnMissingLocations", !flyway))
 	target, warnings, err := s.Target()
 	if err != nil {
 		d.add("url", err)
@@ -139,9 +139,13 @@ func orElse(s *config.Settings, key string, otherwise bool) bool {
 	return otherwise
 }
 
-func (d *door) sources(suffixes []string, failOnMissing bool) (scripts, callbacks source.Source) {
+func (d *door) sources(dir string, suffixes []string, failOnMissing bool) (scripts, callbacks source.Source) {
 	s := d.settings
 	opt := source.Options{WorkingDirectory: s.Text("workingDirectory"), FailOnMissing: failOnMissing, Suffixes: suffixes}
+	// Relative locations are shown as they were written while they start from the process's own folder.
+	if own, err := os.Getwd(); opt.WorkingDirectory == "" && (err != nil || own != dir) {
+		opt.WorkingDirectory = dir
+	}
 	open := func(key string) source.Source {
 		from, err := source.Locations(s.List(key), opt)
 		if err != nil {
