@@ -91,24 +91,24 @@ func TestScenarios(t *testing.T) {
 	t.Parallel()
 	all, known := readScenarios(t), readDifferences(t)
 	var inDatabase, versionsRun atomic.Int64
-	t.Run("each", func(t *testing.T) {
-		for _, s := range all {
-			t.Run(s.name, func(t *testing.T) {
-				t.Parallel()
-				if s.compare(t, known[s.name]) {
-					inDatabase.Add(1)
-				}
-				versionsRun.Add(int64(len(s.recorded)))
-			})
-		}
-	})
+	for _, s := range all {
+		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
+			if s.compare(t, known[s.name]) {
+				inDatabase.Add(1)
+			}
+			versionsRun.Add(int64(len(s.recorded)))
+		})
+	}
 	for name := range known {
 		if !slices.ContainsFunc(all, func(s scenario) bool { return s.name == name }) {
 			t.Errorf("%s names %s, and there is no such scenario", differencesFile, name)
 		}
 	}
-	t.Logf("%d scenarios, %d with known differences (%d recordings, %d scenarios reach the database)",
-		len(all), len(known), versionsRun.Load(), inDatabase.Load())
+	t.Cleanup(func() { // once all have ended
+		t.Logf("%d scenarios, %d with known differences (%d recordings, %d scenarios leave something in the database)",
+			len(all), len(known), versionsRun.Load(), inDatabase.Load())
+	})
 }
 
 // compare replays one scenario and tells whether Flyway left anything in the database.
