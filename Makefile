@@ -29,9 +29,9 @@ test-matrix: ## all tests on each PostgreSQL of MAJORS (14 15 16 17 18)
 conformance: ## the real migration sets of ../shared/corpora against what Flyway left
 	SKEIN_CONFORMANCE=all go test -count=1 -v ./internal/conformance
 
-flyway-live: ## Flyway and Skein in turn on one database (FLYWAY=path, else fetched with mvn)
+flyway-live: ## Flyway and Skein in turn, and Flyway against the recordings (FLYWAY=path; UPDATE=1 records)
 	@[ -x "$(FLYWAY)" ] || internal/conformance/flywaylive/fetch.sh "$(dir $(FLYWAY))"
-	FLYWAY="$(FLYWAY)" go test -count=1 -v -timeout 20m ./internal/conformance/...
+	FLYWAY="$(FLYWAY)" go test -count=1 -v -timeout 60m $(if $(UPDATE),-run TestScenariosLive ./internal/conformance -update,./internal/conformance/...)
 
 fuzz: ## every fuzz target for FUZZTIME (20s) each
 	.ci/fuzz $(FUZZTIME)

@@ -171,10 +171,11 @@ func (r *run) runPending(ctx context.Context, result *MigrateResult) error {
 			plan, entries, err = r.plan(ctx)
 		}
 	}
+	// A plan that is refused has a current version too, and its document names it.
+	result.Initial, _ = migration.CurrentVersion(entries)
 	if err != nil {
 		return err
 	}
-	result.Initial, _ = migration.CurrentVersion(entries)
 	result.InitialText = migration.CurrentVersionText(entries)
 	r.report(Planned{
 		Schema: r.history.Schema, Current: result.InitialText, Steps: plan.Steps, Fingerprint: plan.Fingerprint,

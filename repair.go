@@ -3,6 +3,7 @@ package skein
 import (
 	"cmp"
 	"context"
+	"slices"
 	"time"
 
 	"github.com/skein-db/skein/migration"
@@ -44,7 +45,7 @@ func (r *run) repair(ctx context.Context, result *RepairResult) error {
 	for _, row := range fix.Remove {
 		m.own(r.history.DeleteFailedSQL(row))
 	}
-	rank := r.nextRank()
+	rank := r.rankWithout(fix.Remove)
 	for _, row := range fix.MarkDeleted {
 		gone := row.Deletion(rank)
 		gone.InstalledBy = r.installedBy()
@@ -72,4 +73,16 @@ func (r *run) repair(ctx context.Context, result *RepairResult) error {
 	}
 	r.report(Repaired{Schema: r.history.Schema, Table: r.history.Table, Removed: len(fix.Remove), Took: time.Since(begin)})
 	return nil
+}
+
+// rankWithout is the next free rank once the rows are gone.
+func (r *run) rankWithout(removed []migration.Row) int {
+	rank := 0
+	for i := range r.rows {
+		gone := slices.ContainsFunc(removed, func(row migration.Row) bool { return row.Rank == r.rows[i].Rank })
+		if !gone {
+			rank = max(rank, r.rows[i].Rank)
+		}
+	}
+	return rank + 1
 }

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -40,7 +41,7 @@ func infoEntry(e *migration.Entry) object {
 	o := object{
 		"category": e.Category(), "description": e.Description(), "executionTime": 0, "filepath": e.Physical(),
 		"installedBy": "", "installedOnUTC": "", "rawVersion": e.Version().String(), "shouldExecuteExpression": nil,
-		"state": string(e.State), "type": string(e.Type()), "undoFilepath": "", "undoable": e.Undoable(),
+		"state": string(e.State), "type": string(e.Type()), "undoFilepath": "", "undoable": e.UndoableInJSON(),
 		"version": e.Version().String(),
 	}
 	if e.Undo != nil {
@@ -161,7 +162,7 @@ func repairDocument(r *skein.RepairResult) object {
 	o["migrationsDeleted"] = rows("Marked missing migrations as deleted", r.Deleted)
 	aligned := list{}
 	for _, a := range r.Aligned {
-		aligned = append(aligned, object{"version": a.Script.Version.String(), "description": a.Script.Description, "filepath": a.Script.Physical})
+		aligned = append(aligned, object{"version": a.Row.Version.String(), "description": a.Row.Description, "filepath": a.Script.Physical})
 	}
 	if len(aligned) > 0 {
 		actions = append(actions, "Aligned applied migration checksums")
@@ -173,7 +174,8 @@ func repairDocument(r *skein.RepairResult) object {
 
 func cleanDocument(r *skein.CleanResult) object {
 	o := head("clean", r.Target)
-	o["schemasCleaned"], o["schemasDropped"] = strs(r.Cleaned), strs(r.Dropped)
+	cleaned := slices.DeleteFunc(slices.Clone(r.Cleaned), func(s string) bool { return slices.Contains(r.Dropped, s) })
+	o["schemasCleaned"], o["schemasDropped"] = strs(cleaned), strs(r.Dropped)
 	return o
 }
 
@@ -201,8 +203,8 @@ func (f failureText) failedMigrate(r *skein.MigrateResult, e *skein.Error, now t
 	return o
 }
 
-// inScript reports whether a migration's script failed, which has a document of its own.
-func inScript(e *skein.Error) bool { return strings.HasPrefix(e.Code, "FAILED_") && e.At != nil }
+// inScript reports whether a migration failed, or was refused in its turn, which has a document of its own.
+func inScript(e *skein.Error) bool { return strings.HasPrefix(e.Code, "FAILED_") }
 
 func (f failureText) errorObject(e *skein.Error) ordered {
 	messages := f.chain(e)
@@ -213,6 +215,8 @@ func (f failureText) errorObject(e *skein.Error) ordered {
 	o := ordered{{"errorCode", code}}
 	if e.Kind == skein.KindConnection && isConnect(e) {
 		o = append(o, field{"subErrorCode", "CONNECTION_FAILURE"})
+	} else if e.Code == "DB_CONNECTION" && e.SQL != nil && !inCallback(e) {
+		o = append(o, field{"subErrorCode", nil})
 	}
 	switch {
 	case inCallback(e):
@@ -222,9 +226,13 @@ func (f failureText) errorObject(e *skein.Error) ordered {
 		o = append(o, field{"sqlState", nil}, field{"sqlErrorCode", 0})
 	case isConnect(e):
 		o = append(o, field{"sqlState", noConnection}, field{"sqlErrorCode", 0})
+	case inScript(e) && e.At == nil:
+		o = append(o, field{"sqlState", nil}, field{"sqlErrorCode", 0})
 	}
 	o = append(o, field{"message", messages[0]})
-	if inScript(e) {
+	if inScript(e) && e.At == nil {
+		o = append(o, field{"lineNumber", nil}, field{"path", nil})
+	} else if inScript(e) {
 		line, where := e.At.Line, e.At.Physical
 		switch {
 		case e.SQL != nil:

@@ -59,7 +59,7 @@ func engineConfig(s *config.Settings, p Process, flyway bool) (skein.Config, []c
 	if c.ErrorOverrides, err = migration.ParseErrorOverrides(s.List("errorOverrides")); err != nil {
 		d.add("errorOverrides", err)
 	}
-	c.Source, c.CallbackSource = d.sources(c.Naming.Suffixes, orElse(s, "failOnMissingLocations", !flyway))
+	c.Source, c.CallbackSource = d.sources(p.Dir, c.Naming.Suffixes, orElse(s, "failOnMissingLocations", !flyway))
 	target, warnings, err := s.Target()
 	if err != nil {
 		d.add("url", err)
@@ -145,9 +145,13 @@ func orElse(s *config.Settings, key string, otherwise bool) bool {
 	return otherwise
 }
 
-func (d *door) sources(suffixes []string, failOnMissing bool) (scripts, callbacks source.Source) {
+func (d *door) sources(dir string, suffixes []string, failOnMissing bool) (scripts, callbacks source.Source) {
 	s := d.settings
 	opt := source.Options{WorkingDirectory: s.Text("workingDirectory"), FailOnMissing: failOnMissing, Suffixes: suffixes}
+	// Relative locations are shown as they were written while they start from the process's own folder.
+	if own, err := os.Getwd(); opt.WorkingDirectory == "" && (err != nil || own != dir) {
+		opt.WorkingDirectory = dir
+	}
 	open := func(key string) source.Source {
 		from, err := source.Locations(s.List(key), opt)
 		if err != nil {
