@@ -50,7 +50,7 @@ type (
 		Count int
 		Took  time.Duration
 	}
-	// Planned tells what Migrate is about to do, before the first step.
+	// Planned tells what Migrate or Undo is about to do, before the first step.
 	Planned struct {
 		Schema      string
 		Current     string // the current version as Flyway words it, "<< Empty Schema >>" for none
@@ -65,7 +65,7 @@ type (
 		Left   time.Duration // 0: no bound
 	}
 
-	// StepStarted comes before each script. Index counts from 0.
+	// StepStarted comes before each script, which is an undo script when its Kind says so. Index counts from 0.
 	StepStarted struct {
 		Schema        string
 		Script        *migration.Script
@@ -118,6 +118,13 @@ type (
 		Applied int
 		Version migration.Version // of the last versioned migration of this run; zero: none
 		Took    time.Duration     // sum over the scripts
+	}
+
+	// Undone closes a successful Undo.
+	Undone struct {
+		Schema string
+		Count  int
+		Took   time.Duration // sum over the scripts
 	}
 
 	// RepairRemoved says that Repair took the row of a failed migration out of the history.
@@ -179,6 +186,7 @@ func (QueryResult) event()     {}
 func (Notice) event()          {}
 func (CallbackStarted) event() {}
 func (Migrated) event()        {}
+func (Undone) event()          {}
 func (RepairRemoved) event()   {}
 func (RepairDeleted) event()   {}
 func (RepairAligned) event()   {}
