@@ -99,18 +99,20 @@ func (r *run) withCallbacks(script []*piece) ([]*piece, error) {
 		return script, nil
 	}
 	parts := map[string][]*piece{}
-	for _, event := range []string{"beforeEachMigrate", "beforeEachMigrateStatement", "afterEachMigrateStatement", "afterEachMigrate"} {
+	each := "Each" + r.way.event()
+	before, after := "before"+each, "after"+each
+	for _, event := range []string{before, before + "Statement", after + "Statement", after} {
 		pieces, err := r.around(event)
 		if err != nil {
 			return nil, err
 		}
 		parts[event] = pieces
 	}
-	all := slices.Clone(parts["beforeEachMigrate"])
+	all := slices.Clone(parts[before])
 	for _, p := range script {
-		all = append(all, parts["beforeEachMigrateStatement"]...)
+		all = append(all, parts[before+"Statement"]...)
 		all = append(all, p)
-		all = append(all, parts["afterEachMigrateStatement"]...)
+		all = append(all, parts[after+"Statement"]...)
 	}
-	return append(all, parts["afterEachMigrate"]...), nil
+	return append(all, parts[after]...), nil
 }

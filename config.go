@@ -72,11 +72,15 @@ type Config struct {
 	// SkipDefaultCallbacks leaves SQL callbacks alone; those that are programs run.
 	SkipDefaultCallbacks bool
 
-	// TargetVersion is how far Migrate goes; the zero value means latest.
+	// TargetVersion is how far Migrate goes; the zero value means latest. Undo stops below it; without a version in it, Undo
+	// takes back the last migration only.
 	TargetVersion migration.Target
+	// CherryPick names the only migrations that are in play, by version or by description ("_" for a blank), in the order in
+	// which Migrate runs them; Undo goes through them backwards. Nil means all.
+	CherryPick []string
 	// OutOfOrder runs pending migrations whose version is below the highest applied one.
 	OutOfOrder bool
-	// SkipExecutingMigrations records pending migrations without running them.
+	// SkipExecutingMigrations records what is to be done without running it.
 	SkipExecutingMigrations bool
 	// SkipValidate is Flyway's validateOnMigrate=false.
 	SkipValidate bool
@@ -86,7 +90,7 @@ type Config struct {
 	IgnoreJavaMigrations []string
 	// Mixed allows a script to mix statements that refuse a transaction with others; it then runs without one.
 	Mixed bool
-	// Group runs all pending migrations in one transaction.
+	// Group runs all migrations, or all undo scripts, of the run in one transaction.
 	Group bool
 	// NoTransactions is Flyway's executeInTransaction=false.
 	NoTransactions bool

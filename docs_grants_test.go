@@ -40,6 +40,10 @@ var grantCases = []grantCase{
 		config: skein.Config{Source: scripts(append([]string{"V2__two.sql", "create table b (id int);"}, one...)...)}, run: runMigrate,
 	},
 	{
+		name: "undo", prepare: "create schema app", applied: one, config: skein.Config{Source: scripts(append([]string{"U1__one.sql", "select 1;"}, one...)...)},
+		run: func(ctx context.Context, cfg skein.Config) error { _, err := skein.Undo(ctx, cfg); return err },
+	},
+	{
 		name: "baseline", prepare: "create schema app; create table app.old (id int)", config: skein.Config{},
 		run: func(ctx context.Context, cfg skein.Config) error { _, err := skein.Baseline(ctx, cfg); return err },
 	},

@@ -52,7 +52,7 @@ type (
 		Count int
 		Took  time.Duration
 	}
-	// Planned tells what Migrate is about to do, before the first step.
+	// Planned tells what Migrate or Undo is about to do, before the first step.
 	Planned struct {
 		Schema      string
 		Current     string // the current version as Flyway words it, "<< Empty Schema >>" for none
@@ -67,7 +67,7 @@ type (
 		Left   time.Duration // 0: no bound
 	}
 
-	// StepStarted comes before each script. Index counts from 0.
+	// StepStarted comes before each script, which is an undo script when its Kind says so. Index counts from 0.
 	StepStarted struct {
 		Schema        string
 		Script        *migration.Script
@@ -134,6 +134,13 @@ type (
 		Took    time.Duration     // sum over the scripts
 	}
 
+	// Undone closes a successful Undo.
+	Undone struct {
+		Schema string
+		Count  int
+		Took   time.Duration // sum over the scripts
+	}
+
 	// RepairRemoved says that Repair took the row of a failed migration out of the history.
 	RepairRemoved struct{ Row migration.Row }
 	// RepairDeleted says that Repair marked the row of a missing migration as deleted.
@@ -196,6 +203,7 @@ func (ProgramStarted) event()  {}
 func (ProgramOutput) event()   {}
 func (CallbackStarted) event() {}
 func (Migrated) event()        {}
+func (Undone) event()          {}
 func (RepairRemoved) event()   {}
 func (RepairDeleted) event()   {}
 func (RepairAligned) event()   {}

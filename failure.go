@@ -143,6 +143,9 @@ func decisionError(err error) *Error {
 		if d.Code == migration.CodeFailedVersioned || d.Code == migration.CodeFailedRepeatable {
 			e.Kind = KindRefused
 		}
+		if d.Code == migration.CodeConfiguration && d.Path == "" {
+			e.Kind = KindConfig // settings that contradict each other, not a script's own file
+		}
 	}
 	return e
 }
@@ -184,7 +187,7 @@ func (r *run) explain(err error, code, message string) *Error {
 	case stateQueryCancelled:
 		e.Hint = "it was cancelled from outside, or by statement_timeout"
 	case stateDuplicateTable, stateDuplicateSchema, stateDuplicateObject, stateDuplicateColumn, stateDuplicateFunction:
-		e.Hint = "it is there already, and no script of this history made it: compare the two, move one away, then run: skein migrate"
+		e.Hint = "it is there already, and no script of this history made it: compare the two, move one away, then run: skein " + r.way.verb()
 	}
 	return e
 }

@@ -93,7 +93,13 @@ func (r *run) compare(ctx context.Context, pendingIsFine bool) ([]migration.Prob
 	if err != nil {
 		return nil, 0, err
 	}
-	return migration.Validate(entries, r.ignore(pendingIsFine)), len(entries), nil
+	count := 0
+	for i := range entries {
+		if entries[i].State != migration.StateAvailable { // an undo script that waits is no migration of its own
+			count++
+		}
+	}
+	return migration.Validate(entries, r.ignore(pendingIsFine)), count, nil
 }
 
 // ignore lists the patterns in force.

@@ -6,9 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
-	"github.com/skein-db/skein/internal/postgres"
 	"github.com/skein-db/skein/migration"
 )
 
@@ -148,94 +146,32 @@ func (r *run) nonEmpty(ctx context.Context) ([]string, error) {
 	return full, nil
 }
 
-// plan reads the history and decides what to run.
-func (r *run) plan(ctx context.Context) (migration.Plan, []migration.Entry, error) {
-	entries, err := r.reconcile(ctx)
-	if err != nil {
-		return migration.Plan{}, nil, err
-	}
-	plan, err := migration.PlanMigrate(entries, migration.PlanOptions{
-		Schema: postgres.Ident(r.history.Schema), Target: r.cfg.TargetVersion, Ignore: r.ignore(false),
-	})
-	if err != nil {
-		return plan, entries, decisionError(err)
-	}
-	return plan, entries, nil
-}
-
-// runPending plans, and when there is something to do, plans again under the lock and runs it.
+// runPending decides what is pending and runs it.
 func (r *run) runPending(ctx context.Context, result *MigrateResult) error {
-	plan, entries, err := r.plan(ctx)
-	if err == nil && len(plan.Steps) > 0 && r.lock == nil {
-		if err = r.acquire(ctx); err == nil {
-			plan, entries, err = r.plan(ctx)
-		}
-	}
+	plan, entries, err := r.planUnderLock(ctx, migration.PlanMigrate)
 	// A plan that is refused has a current version too, and its document names it.
 	result.Initial, _ = migration.CurrentVersion(entries)
 	if err != nil {
 		return err
 	}
 	result.InitialText = migration.CurrentVersionText(entries)
-	r.report(Planned{
-		Schema: r.history.Schema, Current: result.InitialText, Steps: plan.Steps, Fingerprint: plan.Fingerprint,
+	r.announce(plan, result.InitialText)
+	versioned := false // afterVersioned has run
+	done, err := r.runSteps(ctx, plan, func(s *migration.Script) error {
+		if s.Kind != migration.Repeatable || versioned || r.cfg.Group {
+			return nil
+		}
+		versioned = true
+		return r.betweenKinds(ctx)
 	})
-	if r.cfg.OutOfOrder {
-		r.report(Note{Text: "outOfOrder mode is active. Migration of schema " + postgres.Ident(r.history.Schema) + " may not be reproducible."})
+	result.Applied, result.Took, result.Version, result.Failed = done.steps, done.took, done.version, done.failed
+	if err == nil && !versioned {
+		err = r.fire(ctx, "afterVersioned")
 	}
-	for _, w := range plan.Warnings {
-		r.warn(Warning{Text: w.Text, Path: w.Path, Line: w.Line, Hint: w.Hint})
-	}
-	if err := r.programsFor(plan); err != nil {
-		return err
-	}
-	if err := r.runPlan(ctx, plan, result); err != nil {
-		return err
-	}
-	r.report(Migrated{Schema: r.history.Schema, Applied: len(result.Applied), Version: result.Version, Took: result.Took})
-	return nil
-}
-
-// runPlan runs the steps, with the callbacks between versioned and repeatable migrations.
-func (r *run) runPlan(ctx context.Context, plan migration.Plan, result *MigrateResult) error {
-	g, err := r.openGroup(ctx, plan)
 	if err != nil {
 		return err
 	}
-	versioned := false // afterVersioned has run
-	for i, s := range plan.Steps {
-		if err := ctx.Err(); err != nil {
-			return interrupted(err)
-		}
-		if s.Script.Kind == migration.Repeatable && !versioned && g == nil {
-			versioned = true
-			if err := r.betweenKinds(ctx); err != nil {
-				return err
-			}
-		}
-		if err := r.stillLocked(ctx, i); err != nil {
-			return err
-		}
-		applied, err := r.step(ctx, s, i, len(plan.Steps), g)
-		if err != nil {
-			result.Failed = s.Script
-			if g != nil && g.mode == stepwise {
-				result.Applied, result.Took, result.Version = nil, 0, migration.Version{}
-			}
-			return err
-		}
-		result.Applied = append(result.Applied, applied)
-		result.Took += applied.Took
-		if !s.Script.Version.IsZero() {
-			result.Version = s.Script.Version
-		}
-	}
-	if err := r.closeGroup(ctx, g); err != nil {
-		return err
-	}
-	if !versioned {
-		return r.fire(ctx, "afterVersioned")
-	}
+	r.report(Migrated{Schema: r.history.Schema, Applied: len(result.Applied), Version: result.Version, Took: result.Took})
 	return nil
 }
 
@@ -245,21 +181,3 @@ func (r *run) betweenKinds(ctx context.Context) error {
 	}
 	return r.fire(ctx, "beforeRepeatables")
 }
-
-// stillLocked makes sure, every few seconds at most, that the lock's connection is alive.
-func (r *run) stillLocked(ctx context.Context, done int) error {
-	if time.Since(r.lockSeen) < lockCheck {
-		return nil
-	}
-	if err := r.lock.Check(ctx); err != nil {
-		e := r.wrapped(err)
-		e.Message = "the migration lock was lost: " + e.Message
-		e.Kept = fmt.Sprintf("%d scripts of this run stay applied", done)
-		return e
-	}
-	r.lockSeen = time.Now()
-	return nil
-}
-
-// lockCheck is how old the last sign of life of the lock's connection may be.
-const lockCheck = time.Second

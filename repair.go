@@ -36,7 +36,9 @@ func (r *run) repair(ctx context.Context, result *RepairResult) error {
 	if err := r.readHistory(ctx); err != nil {
 		return err
 	}
-	fix, err := migration.PlanRepair(r.scripts, r.rows, migration.RepairOptions{Ignore: r.ignore(false), IgnoreJava: r.cfg.ignoresJava})
+	fix, err := migration.PlanRepair(r.scripts, r.rows, migration.RepairOptions{
+		Ignore: r.ignore(false), IgnoreJava: r.cfg.ignoresJava, CherryPick: r.cfg.CherryPick,
+	})
 	if err != nil {
 		return decisionError(err)
 	}

@@ -39,6 +39,25 @@ type MigrateResult struct {
 	Failed      *migration.Script // the script that failed
 }
 
+// UndoResult is what Undo took back. After an error it tells what was done before.
+type UndoResult struct {
+	Target
+	Initial migration.Version // zero: none
+	// InitialText is Initial as Flyway words it: "<< Empty Schema >>" for none.
+	InitialText string
+	Undone      []UndoneMigration // in the order in which they were undone
+	Version     migration.Version // the current version afterwards; zero: none
+	Took        time.Duration
+	Failed      *migration.Script // the undo script that failed
+}
+
+// UndoneMigration is one migration that was taken back.
+type UndoneMigration struct {
+	Row    migration.Row     // the row of the migration, as it was applied
+	Script *migration.Script // the undo script
+	Took   time.Duration
+}
+
 // AppliedMigration is one script that ran.
 type AppliedMigration struct {
 	Script *migration.Script

@@ -42,6 +42,7 @@ const (
 // run is one command on one target.
 type run struct {
 	cfg     Config
+	way     way // of the steps; the zero value is migrate's
 	conn    *postgres.Conn
 	lock    *postgres.Lock // nil until something is to be changed
 	facts   postgres.Facts
@@ -244,7 +245,7 @@ func (r *run) reconcile(ctx context.Context) ([]migration.Entry, error) {
 		return nil, err
 	}
 	entries, err := migration.Reconcile(r.scripts, r.rows, migration.ReconcileOptions{
-		Target: r.cfg.TargetVersion, OutOfOrder: r.cfg.OutOfOrder, IgnoreJava: r.cfg.ignoresJava,
+		Target: r.cfg.TargetVersion, OutOfOrder: r.cfg.OutOfOrder, CherryPick: r.cfg.CherryPick, IgnoreJava: r.cfg.ignoresJava,
 	})
 	if err != nil {
 		return nil, decisionError(err)

@@ -22,6 +22,9 @@ func (r *run) step(ctx context.Context, s migration.Step, index, total int, g *g
 		Rank: r.nextRank(), Version: script.Version, Description: script.Description, Type: script.Type, Script: script.Path,
 		Checksum: script.Checksum, InstalledBy: r.installedBy(), Success: true,
 	}
+	if s.Undoes != nil {
+		row.Version, row.Description = s.Undoes.Version, s.Undoes.Description
+	}
 	started := StepStarted{
 		Schema: r.history.Schema, Script: script, Index: index, Total: total, Transactional: true,
 		OutOfOrder: s.OutOfOrder, Skipped: r.cfg.SkipExecutingMigrations,
@@ -176,8 +179,8 @@ func (r *run) installedBy() string {
 }
 
 func (r *run) afterEachError(ctx context.Context) {
-	r.fireError(ctx, "afterEachMigrateStatementError")
-	r.fireError(ctx, "afterEachMigrateError")
+	r.fireError(ctx, "afterEach"+r.way.event()+"StatementError")
+	r.fireError(ctx, "afterEach"+r.way.event()+"Error")
 }
 
 func failedCode(script *migration.Script) string {
@@ -188,14 +191,6 @@ func failedCode(script *migration.Script) string {
 		return "FAILED_BASELINE_MIGRATION"
 	}
 	return "FAILED_VERSIONED_MIGRATION"
-}
-
-// name is how a script is called in messages: V7, or its description.
-func name(script *migration.Script) string {
-	if script.Version.IsZero() {
-		return script.Description
-	}
-	return "V" + script.Version.String()
 }
 
 // beforeStart completes an error that kept a script from being started.
@@ -209,13 +204,10 @@ func (r *run) beforeStart(err error, script *migration.Script, index int) error 
 }
 
 func (r *run) earlier(index int) string {
-	switch {
-	case r.cfg.Group || index == 0:
+	if r.cfg.Group || index == 0 {
 		return ""
-	case index == 1:
-		return "; 1 earlier script stays applied"
 	}
-	return fmt.Sprintf("; %d earlier scripts stay applied", index)
+	return "; " + r.way.earlier(index)
 }
 
 // stepError says what a failed step left behind.
@@ -237,7 +229,7 @@ func (r *run) stepError(ctx context.Context, err error, x *execution, script *mi
 		e.Kind = KindInterrupted
 		e.Hint = "it is safe to run the same command again"
 	case e.Hint == "":
-		e.Hint = "fix the script, then run: skein migrate"
+		e.Hint = "fix the script, then run: skein " + r.way.verb()
 	}
 	switch {
 	case r.cfg.Group && x.hold:
@@ -247,11 +239,11 @@ func (r *run) stepError(ctx context.Context, err error, x *execution, script *mi
 	case x.mode.transactional():
 		e.Kept = "nothing of " + name(script) + " was kept (it ran in a transaction)"
 	case x.mode == steered:
-		e.Kept = fmt.Sprintf("what %s had committed before stays; it is not recorded as applied", name(script))
+		e.Kept = fmt.Sprintf("what %s had committed before stays; it is not recorded as %s", name(script), r.way.recorded())
 	case x.done == 0:
 		e.Kept = "nothing of " + name(script) + " was kept (its first statement failed)"
 	default:
-		e.Kept = fmt.Sprintf("the %d statements of %s before it stay (it ran outside a transaction); it is not recorded as applied", x.done, name(script))
+		e.Kept = fmt.Sprintf("the %d statements of %s before it stay (it ran outside a transaction); it is not recorded as %s", x.done, name(script), r.way.recorded())
 	}
 	e.Kept += r.earlier(index)
 	return e
@@ -277,11 +269,11 @@ func (r *run) lost(ctx context.Context, cause error, x *execution, script *migra
 	case err != nil:
 		e.Kept = "whether " + name(script) + " was committed is not known: " + err.Error()
 	case recorded(rows, row):
-		e.Kept = name(script) + " was committed and is recorded as applied"
+		e.Kept = name(script) + " was committed and is recorded as " + r.way.recorded()
 	case x.mode.transactional():
 		e.Kept = "nothing of " + name(script) + " was kept (it ran in a transaction)"
 	default:
-		e.Kept = fmt.Sprintf("%s ran outside a transaction: what it did before may stay; it is not recorded as applied", name(script))
+		e.Kept = fmt.Sprintf("%s ran outside a transaction: what it did before may stay; it is not recorded as %s", name(script), r.way.recorded())
 	}
 	e.Kept += r.earlier(index)
 	return e

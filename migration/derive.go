@@ -7,7 +7,10 @@ import (
 
 // complete fills in what depends on the whole table: the state, the undo script, the comparison.
 func (r *reconciler) complete(e *Entry) {
-	e.Undo = r.undo[e.Version().key()]
+	if s := r.undo[e.Version().key()]; s != e.Script {
+		e.Undo = s
+	}
+	r.picks.pick(e)
 	if e.Applied == nil {
 		e.Excluded = !e.Script.Config.Executes()
 		e.State = r.notApplied(e)
@@ -25,10 +28,12 @@ func (r *reconciler) complete(e *Entry) {
 // notApplied is the first table of flyway.md §5.2.
 func (r *reconciler) notApplied(e *Entry) State {
 	s := e.Script
-	if e.Excluded {
+	switch {
+	case s.Kind == Undo:
+		return StateAvailable
+	case e.Excluded, e.Unpicked:
 		return StateIgnored
-	}
-	if s.Kind == Repeatable {
+	case s.Kind == Repeatable:
 		return StatePending
 	}
 	virgin := r.lastApplied.IsZero()
@@ -109,7 +114,8 @@ func (r *reconciler) gone(row *Row) State {
 	return StateMissingFailed
 }
 
-// sortEntries puts what a baseline covers first, then the rows by rank, then what is not applied by version.
+// sortEntries puts what a baseline covers first, then the rows by rank, then what is not applied: what was picked in
+// the order of the list, the rest by version.
 func sortEntries(entries []Entry) {
 	group := func(e *Entry) int {
 		switch {
@@ -126,6 +132,9 @@ func sortEntries(entries []Entry) {
 		}
 		if a.Applied != nil {
 			return cmp.Compare(a.Applied.Rank, b.Applied.Rank)
+		}
+		if c := comparePick(&a, &b); c != 0 {
+			return c
 		}
 		return comparePlace(a.Script, b.Script)
 	})

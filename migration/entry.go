@@ -8,8 +8,10 @@ type Entry struct {
 	State      State
 	OutOfOrder bool // applied after a migration of the same or a higher version
 	Excluded   bool // its own .conf says shouldExecute=false
+	Unpicked   bool // cherryPick is set and does not name it
 	Tolerated  bool // the row of a Java migration without counterpart that ReconcileOptions.IgnoreJava lets be
 
+	pick     int  // the place of the item of cherryPick that names it, from 1; 0: none
 	checksum bool // both sides present and the row's checksum is the script's
 }
 

@@ -85,7 +85,7 @@ func (c *facts) section(name, body string) (string, error) {
 	}
 	decide, ok := map[string]func(string) (string, error){
 		"resolve": c.resolveSection, "names": c.namesSection, "versions": c.versionsSection, "replace": c.replaceSection,
-		"info": c.infoSection, "validate": c.validateSection, "plan": c.planSection, "repair": c.repairSection,
+		"info": c.infoSection, "validate": c.validateSection, "plan": c.planSection, "undo": c.undoSection, "repair": c.repairSection,
 		"baseline": c.baselineSection, "current": c.currentSection,
 	}[name]
 	if !ok {
@@ -112,7 +112,7 @@ func describe(err error) string {
 	return err.Error()
 }
 
-const knownOptions = " target outOfOrder ignore ignoreJava placeholders placeholderPrefix placeholderSuffix placeholderReplacement " +
+const knownOptions = " target outOfOrder cherryPick ignore ignoreJava placeholders placeholderPrefix placeholderSuffix placeholderReplacement " +
 	"versioned undo repeatable baseline separator suffixes encoding detectEncoding validateNaming skipDefaultCallbacks " +
 	"callbackFiles tableExists baselineVersion baselineDescription "
 

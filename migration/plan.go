@@ -7,14 +7,14 @@ import (
 	"slices"
 )
 
-// PlanOptions says what a plan may do. Target and outOfOrder have done their work in Reconcile.
+// PlanOptions says what a plan may do. What outOfOrder and cherryPick say has done its work in Reconcile.
 type PlanOptions struct {
-	Target Target          // only whether it is "next" matters here: then one step is planned
+	Target Target          // PlanMigrate asks only whether it is "next", which makes one step; PlanUndo stops below it
 	Ignore []IgnorePattern // with "*:future" among them a failed migration from the future is a warning
 	Schema string          // how messages name the schema, quoted: `"public"`
 }
 
-// Plan is what migrate will do to one database, in order.
+// Plan is what migrate or undo will do to one database, in order.
 type Plan struct {
 	Steps []Step
 	// Fingerprint is the SHA-256, in hexadecimal, of the steps: for each the kind, version, description, path,
@@ -28,6 +28,7 @@ type Plan struct {
 type Step struct {
 	Script     *Script
 	OutOfOrder bool // a higher version is already applied
+	Undoes     *Row // the row of the migration that Script, an undo script, takes back; nil for everything else
 }
 
 // PlanMigrate turns what is pending into steps. A failed row in the history is an *Error with the code
@@ -42,13 +43,20 @@ func PlanMigrate(entries []Entry, opt PlanOptions) (Plan, error) {
 		return Plan{}, err
 	}
 	current, _ := CurrentVersion(entries)
+	highest := current // as it will be when the step's turn comes: cherryPick may put a lower version behind a higher one
 	for i := range entries {
 		e := &entries[i]
 		switch {
 		case e.State == StatePending:
-			late := !e.Version().IsZero() && e.Version().Compare(current) < 0
+			late := !e.Version().IsZero() && e.Version().Compare(highest) < 0
+			if e.Version().Compare(highest) > 0 {
+				highest = e.Version()
+			}
 			plan.Steps = append(plan.Steps, Step{Script: e.Script, OutOfOrder: late})
-		case e.State == StateIgnored && !e.Excluded && !e.Script.Type.IsBaseline():
+		case e.State == StateAboveTarget && e.pick > 0:
+			plan.Warnings = append(plan.Warnings, Warning{Path: e.Script.Path,
+				Text: fmt.Sprintf("version %s is picked and does not run: it is above the target", e.Version()), Hint: "raise target, or leave it out"})
+		case e.State == StateIgnored && !e.Excluded && !e.Unpicked && !e.Script.Type.IsBaseline():
 			plan.Warnings = append(plan.Warnings, Warning{Path: e.Script.Path,
 				Text: fmt.Sprintf("version %s is not applied, because version %s already is", e.Version(), current),
 				Hint: "to run it, set outOfOrder=true; or give it a version above " + current.String()})
@@ -69,7 +77,7 @@ func (p *Plan) warnFuture(entries []Entry, opt PlanOptions) {
 	newest := ""
 	resolved := false
 	for i := len(entries) - 1; i >= 0 && newest == ""; i-- {
-		if e := &entries[i]; e.Script != nil {
+		if e := &entries[i]; e.Script != nil && e.State != StateAvailable {
 			resolved = true
 			newest = e.Version().String()
 		}

@@ -10,20 +10,25 @@ import (
 type ReconcileOptions struct {
 	Target     Target
 	OutOfOrder bool
+	// CherryPick names the migrations that are in play, by version or by description (with "_" for a blank), in the order
+	// in which they are to run; what is not applied and not named is Ignored. Empty means all, in their own order.
+	CherryPick []string
 	// IgnoreJava says which rows of Java migrations may lack a counterpart; nil means none. They keep their state and
 	// become Tolerated.
 	IgnoreJava func(Row) bool
+
+	removed []Row // taken out of the history before, and still to be known to CherryPick
 }
 
 // Reconcile holds the scripts of all locations against the rows of the history and tells where each migration stands
 // (flyway.md §5), in the order in which info lists them. Scripts must be what Resolve or Order returned; rows may come in
 // any order. The entries point into scripts and into a copy of the rows.
 //
-// Errors are *Error: DUPLICATE_DELETED_MIGRATION for a history that deletes one version twice, and a target version that
-// no migration has.
+// Errors are *Error: DUPLICATE_DELETED_MIGRATION for a history that deletes one version twice, and a target version or
+// an item of CherryPick that no migration has.
 func Reconcile(scripts []Script, history []Row, opt ReconcileOptions) ([]Entry, error) {
 	r := &reconciler{opt: opt, versioned: make(map[place]*Script, len(scripts)), repeatable: map[string]*Script{},
-		undo: map[string]*Script{}, latestRun: map[string]int{}}
+		undo: map[string]*Script{}, latestRun: map[string]int{}, picks: readPicks(opt.CherryPick)}
 	r.index(scripts)
 	rows := slices.Clone(history)
 	slices.SortStableFunc(rows, func(a, b Row) int { return cmp.Compare(a.Rank, b.Rank) })
@@ -37,9 +42,15 @@ func Reconcile(scripts []Script, history []Row, opt ReconcileOptions) ([]Entry, 
 		return nil, err
 	}
 	entries = r.repeatableEntries(entries, scripts)
+	for _, s := range r.undo {
+		entries = append(entries, Entry{Script: s})
+	}
 	r.setBound()
 	for i := range entries {
 		r.complete(&entries[i])
+	}
+	if err := r.picks.check(entries, opt.removed); err != nil {
+		return nil, err
 	}
 	sortEntries(entries)
 	if opt.Target.IsNext() {
@@ -63,7 +74,7 @@ type reconciler struct {
 	opt        ReconcileOptions
 	versioned  map[place]*Script
 	repeatable map[string]*Script // by description
-	undo       map[string]*Script // by version
+	undo       map[string]*Script // by version; without those that are not to be executed
 
 	rows        []applied // with a version, in rank order; successful DELETE rows left out
 	repeatables []applied
@@ -71,6 +82,8 @@ type reconciler struct {
 
 	appliedBaseline, pendingBaseline Version
 	lastApplied, lastResolved        Version
+
+	picks *picks // nil: everything is in play
 
 	bounded bool // versions above bound are above the target
 	bound   Version
@@ -83,7 +96,9 @@ func (r *reconciler) index(scripts []Script) {
 		case Repeatable:
 			r.repeatable[s.Description] = s
 		case Undo:
-			r.undo[s.Version.key()] = s
+			if s.Config.Executes() {
+				r.undo[s.Version.key()] = s
+			}
 		default:
 			r.versioned[place{s.Version.key(), s.Type}] = s
 			if s.Version.Compare(r.lastResolved) > 0 {
@@ -232,7 +247,7 @@ func CheckTarget(entries []Entry, target Target) error {
 		return nil
 	}
 	for i := range entries {
-		if entries[i].Version().Compare(v) == 0 {
+		if entries[i].State != StateAvailable && entries[i].Version().Compare(v) == 0 {
 			return nil
 		}
 	}

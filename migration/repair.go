@@ -4,6 +4,7 @@ package migration
 type RepairOptions struct {
 	Ignore     []IgnorePattern // missing and future migrations that match are kept
 	IgnoreJava func(Row) bool  // as in ReconcileOptions
+	CherryPick []string        // the same; rows of other migrations are left alone
 }
 
 // Repair is what repair does to the history, in this order.
@@ -29,21 +30,23 @@ func (r Repair) Empty() bool { return len(r.Remove)+len(r.MarkDeleted)+len(r.Ali
 // Reconcile's.
 func PlanRepair(scripts []Script, history []Row, opt RepairOptions) (Repair, error) {
 	var r Repair
+	picked := readPicks(opt.CherryPick)
 	kept := make([]Row, 0, len(history))
 	for _, row := range history {
-		if row.Success {
+		if row.Success || picked != nil && picked.place(row.Version, row.Description) == 0 {
 			kept = append(kept, row)
 		} else {
 			r.Remove = append(r.Remove, row)
 		}
 	}
-	entries, err := Reconcile(scripts, kept, ReconcileOptions{OutOfOrder: true, IgnoreJava: opt.IgnoreJava})
+	entries, err := Reconcile(scripts, kept, ReconcileOptions{OutOfOrder: true, IgnoreJava: opt.IgnoreJava,
+		CherryPick: opt.CherryPick, removed: r.Remove})
 	if err != nil {
 		return Repair{}, err
 	}
 	for i := range entries {
 		e := &entries[i]
-		if e.Applied == nil || e.Applied.Type.Synthetic() {
+		if e.Applied == nil || e.Applied.Type.Synthetic() || e.Unpicked {
 			continue
 		}
 		switch versioned := !e.Version().IsZero(); {

@@ -23,7 +23,7 @@ func (c *facts) reconcile() ([]migration.Entry, error) {
 		return nil, err
 	}
 	return migration.Reconcile(resolved.Scripts, rows, migration.ReconcileOptions{Target: target,
-		OutOfOrder: c.options["outOfOrder"] == "true", IgnoreJava: c.ignoreJava()})
+		OutOfOrder: c.options["outOfOrder"] == "true", CherryPick: c.cherryPick(), IgnoreJava: c.ignoreJava()})
 }
 
 func (c *facts) ignoreJava() func(migration.Row) bool {
@@ -122,6 +122,37 @@ func (c *facts) planSection(string) (string, error) {
 	return out, nil
 }
 
+func (c *facts) undoSection(string) (string, error) {
+	entries, err := c.reconcile()
+	if err != nil {
+		return "", err
+	}
+	target, err := migration.ParseTarget(c.options["target"])
+	if err != nil {
+		return "", err
+	}
+	plan, err := migration.PlanUndo(entries, migration.PlanOptions{Target: target})
+	if err != nil {
+		return "", err
+	}
+	out := ""
+	for _, step := range plan.Steps {
+		out += fmt.Sprintf("%s undoes %d %s\n", step.Script.Path, step.Undoes.Rank, step.Undoes.Script)
+	}
+	out = orElse(out, "nothing\n")
+	for _, w := range plan.Warnings {
+		out += "warning: " + w.String() + "\n"
+	}
+	return out, nil
+}
+
+func (c *facts) cherryPick() []string {
+	if c.options["cherryPick"] == "" {
+		return nil
+	}
+	return strings.Split(c.options["cherryPick"], ",")
+}
+
 func (c *facts) repairSection(string) (string, error) {
 	resolved, err := c.resolve()
 	if err != nil {
@@ -135,7 +166,8 @@ func (c *facts) repairSection(string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	repair, err := migration.PlanRepair(resolved.Scripts, rows, migration.RepairOptions{Ignore: ignore, IgnoreJava: c.ignoreJava()})
+	repair, err := migration.PlanRepair(resolved.Scripts, rows, migration.RepairOptions{Ignore: ignore, IgnoreJava: c.ignoreJava(),
+		CherryPick: c.cherryPick()})
 	if err != nil {
 		return "", err
 	}

@@ -66,6 +66,8 @@ func (v *validator) check(e *Entry) (Code, string) {
 		return "", ""
 	case e.State.Failed() && !(e.State == StateFutureFailed && v.future):
 		return failedProblem(e)
+	case e.Unpicked:
+		return "", ""
 	case v.unresolved(e):
 		return unresolvedProblem(e)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/skein-db/skein"
 	"github.com/skein-db/skein/internal/config"
+	"github.com/skein-db/skein/migration"
 )
 
 // failureText words errors for one command.
@@ -28,7 +29,11 @@ func (f failureText) print(c *console, err error, step *skein.StepStarted) {
 		f.printPlain(c, err)
 	case f.flyway:
 		if _, program := programError(e); step != nil && (e.SQL != nil || program) {
-			c.error("Migration of " + stepText(*step) + " failed! " + aftermath(step.Transactional))
+			what := "Migration of " + stepText(*step)
+			if step.Script.Kind == migration.Undo {
+				what = doing(*step)
+			}
+			c.error(what + " failed! " + aftermath(step.Transactional))
 		}
 		c.error(strings.Join(f.chain(e), "\r\nCaused by: "))
 	case e.At != nil:

@@ -74,7 +74,10 @@ func (f filter) keeps(e *migration.Entry) bool {
 	if !f.untilVersion.IsZero() && (v.IsZero() || v.Compare(f.untilVersion) > 0) {
 		return false
 	}
-	return len(f.states) == 0 || slices.Contains(f.states, e.State)
+	if len(f.states) == 0 {
+		return e.State != migration.StateAvailable // an undo script that waits is told beside its migration
+	}
+	return slices.Contains(f.states, e.State)
 }
 
 func (f filter) apply(entries []migration.Entry) []migration.Entry {
@@ -103,7 +106,8 @@ func migrationIDs(entries []migration.Entry) string {
 // stateColumn is the place of State in a row of the table.
 const stateColumn = 5
 
-// infoTable is Flyway's table. Rows of undo types are left out, as there.
+// infoTable is Flyway's table. Rows of undo types are left out, as there; undo scripts that wait are
+// among the entries only when infoOfState asks for them.
 func infoTable(entries []migration.Entry, zone *time.Location) table {
 	t := table{
 		Header: []string{"Category", "Version", "Description", "Type", "Installed On", "State", "Undoable"},
@@ -111,7 +115,7 @@ func infoTable(entries []migration.Entry, zone *time.Location) table {
 	}
 	for i := range entries {
 		e := &entries[i]
-		if e.Type().IsUndo() {
+		if e.Type().IsUndo() && e.State != migration.StateAvailable {
 			continue
 		}
 		installed := ""

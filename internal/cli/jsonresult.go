@@ -105,6 +105,32 @@ func migrateDocument(r *skein.MigrateResult, now time.Time) object {
 	return o
 }
 
+// undoDocument has the fields that Flyway's own library has for it; migrate's are named alike.
+func undoDocument(r *skein.UndoResult, now time.Time) object {
+	o := head("undo", r.Target)
+	undone := list{}
+	var total int64
+	for _, u := range r.Undone {
+		undone = append(undone, object{
+			"description": u.Row.Description, "executionTime": u.Took.Milliseconds(), "filepath": u.Script.Physical,
+			"version": u.Row.Version.String(),
+		})
+		total += u.Took.Milliseconds()
+	}
+	o["databaseType"] = "PostgreSQL"
+	o["exception"] = nil
+	o["initialSchemaVersion"] = versionOrNil(r.Initial)
+	o["licenseFailed"] = false
+	o["migrationsUndone"] = len(undone)
+	o["schemaName"] = strings.Join(r.Schemas, ", ")
+	o["success"] = true
+	o["targetSchemaVersion"] = versionOrNil(r.Version)
+	o["timestamp"] = timestamp(now)
+	o["totalMigrationTime"] = total
+	o["undoneMigrations"] = undone
+	return o
+}
+
 func category(s *migration.Script) string {
 	e := migration.Entry{Script: s}
 	return e.Category()
@@ -198,6 +224,14 @@ func (f failureText) failureDocument(err error) object {
 // failedMigrate is the document of a migrate that stopped in a script: what was done before, and the error.
 func (f failureText) failedMigrate(r *skein.MigrateResult, e *skein.Error, now time.Time) object {
 	o := migrateDocument(r, now)
+	o["error"], o["exception"] = f.errorObject(e), f.chain(e)[0]
+	o["success"], o["targetSchemaVersion"] = false, nil
+	return o
+}
+
+// failedUndo is the same for undo.
+func (f failureText) failedUndo(r *skein.UndoResult, e *skein.Error, now time.Time) object {
+	o := undoDocument(r, now)
 	o["error"], o["exception"] = f.errorObject(e), f.chain(e)[0]
 	o["success"], o["targetSchemaVersion"] = false, nil
 	return o

@@ -36,7 +36,7 @@ func (n *narrator) report(event skein.Event) {
 		n.lockWaiting(e)
 	case skein.HistoryMissing, skein.HistoryCreated, skein.SchemaCreated, skein.BaselineWritten:
 		n.setup(e)
-	case skein.Validated, skein.Planned, skein.StepStarted, skein.StepDone, skein.CallbackStarted, skein.Migrated:
+	case skein.Validated, skein.Planned, skein.StepStarted, skein.StepDone, skein.CallbackStarted, skein.Migrated, skein.Undone:
 		n.migrating(e)
 	case skein.StatementDone:
 		n.console.debugf("%s:%d: %s, %d rows%s", e.Path, e.Line, e.Tag, e.Rows, took(e.Took))
@@ -133,7 +133,7 @@ func (n *narrator) migrating(event skein.Event) {
 	case skein.StepStarted:
 		n.running = &e
 		if !e.Skipped { // Flyway has no line for a script that is only recorded
-			n.console.info("Migrating %s", stepText(e))
+			n.console.info("%s", doing(e))
 		}
 	case skein.StepDone:
 		n.running = nil
@@ -151,7 +151,22 @@ func (n *narrator) migrating(event skein.Event) {
 		n.console.info("Executing %s callback: %s - %s%s", kind, e.Callback.Event, e.Callback.Description, mark)
 	case skein.Migrated:
 		n.migrated(e)
+	case skein.Undone:
+		if e.Count == 0 {
+			n.console.info("Nothing to undo in schema %s. No undo necessary.", quoted(e.Schema))
+			return
+		}
+		n.console.info("Successfully undid %s to schema %s (execution time %s)", plural(e.Count, "migration"), quoted(e.Schema), clock(e.Took))
 	}
+}
+
+// doing is the line before a script. Flyway's texts for undo are as its documentation has them: the version stands without
+// quotes.
+func doing(e skein.StepStarted) string {
+	if e.Script.Kind == migration.Undo {
+		return "Undoing migration of " + stepText(e)
+	}
+	return "Migrating " + stepText(e)
 }
 
 func (n *narrator) migrated(e skein.Migrated) {
@@ -223,7 +238,10 @@ func stepText(e skein.StepStarted) string {
 		if s.Description != "" {
 			name += " - " + s.Description
 		}
-		text = fmt.Sprintf("schema %s to version %s", quoted(e.Schema), `"`+name+`"`)
+		if s.Kind != migration.Undo {
+			name = `"` + name + `"`
+		}
+		text = fmt.Sprintf("schema %s to version %s", quoted(e.Schema), name)
 		if e.OutOfOrder {
 			text += " [out of order]"
 		}

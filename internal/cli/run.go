@@ -72,6 +72,11 @@ func (r *runner) verb(ctx context.Context, verb string) outcome {
 		result, o.err = skein.Migrate(ctx, r.engine)
 		o.document = r.migrated(result, o.err)
 		return o
+	case "undo":
+		var result *skein.UndoResult
+		result, o.err = skein.Undo(ctx, r.engine)
+		o.document = r.undone(result, o.err)
+		return o
 	case "info":
 		return r.info(ctx)
 	case "validate":
@@ -112,6 +117,17 @@ func (r *runner) migrated(result *skein.MigrateResult, err error) object {
 		return migrateDocument(result, time.Now())
 	case failed && result != nil && inScript(e):
 		return r.failures.failedMigrate(result, e, time.Now())
+	}
+	return r.failures.failureDocument(err)
+}
+
+func (r *runner) undone(result *skein.UndoResult, err error) object {
+	e, failed := errors.AsType[*skein.Error](err)
+	switch {
+	case err == nil:
+		return undoDocument(result, time.Now())
+	case failed && result != nil && inScript(e):
+		return r.failures.failedUndo(result, e, time.Now())
 	}
 	return r.failures.failureDocument(err)
 }

@@ -30,7 +30,7 @@ func engineConfig(s *config.Settings, p Process, flyway bool) (skein.Config, []c
 		ValidateNaming: s.Bool("validateMigrationNaming"), Encoding: s.Text("encoding"), DetectEncoding: s.Bool("detectEncoding"),
 		Environment: s.Environment(), WorkingDirectory: s.Text("workingDirectory"), SkipDefaultCallbacks: s.Bool("skipDefaultCallbacks"),
 		OutOfOrder: s.Bool("outOfOrder"), SkipExecutingMigrations: s.Bool("skipExecutingMigrations"),
-		SkipValidate: !s.Bool("validateOnMigrate"), IgnoreJavaMigrations: s.List("skein.ignoreJavaMigrations"),
+		CherryPick: s.List("cherryPick"), SkipValidate: !s.Bool("validateOnMigrate"), IgnoreJavaMigrations: s.List("skein.ignoreJavaMigrations"),
 		Mixed: s.Bool("mixed"), Group: s.Bool("group"), NoTransactions: !s.Bool("executeInTransaction"),
 		InstalledBy: s.Text("installedBy"), KeepSessionState: s.Bool("skein.keepSessionState"),
 		LockRetryCount: new(s.Int("lockRetryCount")), DiscardQueryResults: !s.Bool("outputQueryResults"),
@@ -38,7 +38,7 @@ func engineConfig(s *config.Settings, p Process, flyway bool) (skein.Config, []c
 		AllowClean: !s.Bool("cleanDisabled"),
 		Naming: migration.Naming{
 			Versioned: d.prefix("sqlMigrationPrefix"), Repeatable: d.prefix("repeatableSqlMigrationPrefix"),
-			Baseline: d.prefix("baselineMigrationPrefix"), Separator: s.Text("sqlMigrationSeparator"),
+			Undo: d.prefix("undoSqlMigrationPrefix"), Baseline: d.prefix("baselineMigrationPrefix"), Separator: s.Text("sqlMigrationSeparator"),
 			Suffixes: s.List("sqlMigrationSuffixes"),
 		},
 		Placeholders: migration.Placeholders{

@@ -27,15 +27,23 @@ var verbs = []verb{
 			"row in the schema history are committed together; a script that fails leaves nothing behind.",
 		Example: []string{"migrate -url=jdbc:postgresql://db/shop -user=app", "migrate --url postgres://app@db/shop --target 12", "info migrate info"},
 		Settings: []string{
-			"locations", "target", "outOfOrder", "schemas", "defaultSchema", "table", "baselineOnMigrate", "baselineVersion", "validateOnMigrate",
+			"locations", "target", "cherryPick", "outOfOrder", "schemas", "defaultSchema", "table", "baselineOnMigrate", "baselineVersion", "validateOnMigrate",
 			"placeholders.*", "mixed", "group", "installedBy", "lockRetryCount", "skipExecutingMigrations", "skein.keepSessionState", "skein.role", "skein.requireMigrations",
 		},
+	},
+	{
+		Name: "undo", Summary: "take back the last migration, or all down to a target",
+		Text: "Runs the undo script (U2__x.sql for version 2) of the versioned migration that was applied last, and records it; the\n" +
+			"version is pending again. With target it goes back, the latest first, to the target version and undoes that one too;\n" +
+			"with cherryPick it undoes what is listed, the last of the list first. Repeatable migrations are left alone.",
+		Example:  []string{"undo", "undo -target=7", "undo -cherryPick=7 info"},
+		Settings: []string{"locations", "target", "cherryPick", "undoSqlMigrationPrefix", "group", "mixed", "installedBy", "lockRetryCount", "skipExecutingMigrations"},
 	},
 	{
 		Name: "info", Summary: "show every migration and its state",
 		Text:    "Prints the schema version and a table of all migrations, applied or not. It only reads.",
 		Example: []string{"info", "info -infoOfState=PENDING,FAILED", "info -outputType=json", "info -migrationIds -infoOfState=PENDING"},
-		Settings: []string{"locations", "target", "outOfOrder", "infoOfState", "infoSinceVersion", "infoUntilVersion", "infoSinceDate", "infoUntilDate",
+		Settings: []string{"locations", "target", "cherryPick", "outOfOrder", "infoOfState", "infoSinceVersion", "infoUntilVersion", "infoSinceDate", "infoUntilDate",
 			"outputType", "outputFile"},
 		Flags: []string{"migrationIds"},
 	},
@@ -44,7 +52,7 @@ var verbs = []verb{
 		Text: "Compares names, types and checksums of the scripts with what was applied. With -outputType=json the findings are the\n" +
 			"result; the exit code is then 4 (0 under the name flyway).",
 		Example:  []string{"validate", "validate -ignoreMigrationPatterns='*:pending,*:future'"},
-		Settings: []string{"locations", "target", "ignoreMigrationPatterns", "skein.ignoreJavaMigrations", "outputType"},
+		Settings: []string{"locations", "target", "cherryPick", "ignoreMigrationPatterns", "skein.ignoreJavaMigrations", "outputType"},
 	},
 	{
 		Name: "baseline", Summary: "take over a database that exists already",
@@ -58,7 +66,7 @@ var verbs = []verb{
 		Text: "Removes the rows of failed migrations, marks as deleted what has no script any more, and takes over checksums,\n" +
 			"descriptions and types from the scripts. It changes the history only, at once, and prints each change.",
 		Example:  []string{"repair"},
-		Settings: []string{"locations", "ignoreMigrationPatterns", "skein.ignoreJavaMigrations"},
+		Settings: []string{"locations", "cherryPick", "ignoreMigrationPatterns", "skein.ignoreJavaMigrations"},
 	},
 	{
 		Name: "clean", Summary: "drop everything in the configured schemas",
@@ -84,12 +92,12 @@ var verbs = []verb{
 
 // laterVerbs are words of Flyway's, and of Skein's plan, that this release does not know how to follow.
 var laterVerbs = []string{
-	"undo", "check", "add", "init", "deploy", "diff", "diffText", "generate", "model", "prepare", "snapshot",
+	"check", "add", "init", "deploy", "diff", "diffText", "generate", "model", "prepare", "snapshot",
 	"auth", "mcp", "list-engines", "testConnection", "plan", "lint", "adopt", "squash", "status", "wait", "server",
 }
 
 // together are the verbs that may stand on one line.
-var together = []string{"migrate", "info", "validate", "baseline", "repair", "clean", "version"}
+var together = []string{"migrate", "undo", "info", "validate", "baseline", "repair", "clean", "version"}
 
 // grammar is what the verbs add to the command line.
 func grammar() config.Grammar {

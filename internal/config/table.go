@@ -35,7 +35,7 @@ var table = build([]Key{
 	{Name: "callbackLocations", Kind: List, Forms: global},
 	{Name: "failOnMissingLocations", Kind: Boolean, Default: "false", Forms: global},
 	{Name: "sqlMigrationPrefix", Default: "V", Forms: global},
-	{Name: "undoSqlMigrationPrefix", Default: "U", Forms: global, Standing: NotYet, Note: "undo scripts are found by the prefix U"},
+	{Name: "undoSqlMigrationPrefix", Default: "U", Forms: global},
 	{Name: "repeatableSqlMigrationPrefix", Default: "R", Forms: global},
 	{Name: "baselineMigrationPrefix", Default: "B", Forms: global},
 	{Name: "sqlMigrationSeparator", Default: "__", Forms: global},
@@ -56,6 +56,7 @@ var table = build([]Key{
 
 	// What runs, and how.
 	{Name: "target", Default: "latest", Forms: global},
+	{Name: "cherryPick", Kind: List, Forms: global, Note: "versions or descriptions; default: everything"},
 	{Name: "outOfOrder", Kind: Boolean, Default: "false", Forms: global},
 	{Name: "skipExecutingMigrations", Kind: Boolean, Default: "false", Forms: global},
 	{Name: "validateOnMigrate", Kind: Boolean, Default: "true", Forms: global},
@@ -74,7 +75,6 @@ var table = build([]Key{
 	{Name: "executeInTransaction", Kind: Boolean, Default: "true", Forms: global},
 	{Name: "outputQueryResults", Kind: Boolean, Default: "true", Forms: global},
 	{Name: "skipDefaultCallbacks", Kind: Boolean, Default: "false", Forms: global},
-	{Name: "cherryPick", Kind: List, Forms: global, Standing: NotYet},
 	{Name: "errorOverrides", Kind: List, Forms: global},
 	{Name: "dryRunOutput", Variable: "FLYWAY_DRYRUN_OUTPUT", Forms: global, Standing: NotYet},
 	{Name: "stream", Kind: Boolean, Default: "false", Forms: global, Standing: NotYet},
