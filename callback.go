@@ -71,9 +71,9 @@ func (r *run) fireError(ctx context.Context, event string) {
 	}
 }
 
-// around gives the statements of the each-callbacks of an event, which share their script's session and transaction.
-func (r *run) around(event string) ([]*piece, error) {
-	var all []*piece
+// around gives the statements of the each-callbacks of an event, which share their script's session and transaction,
+// and what is to be told when they run.
+func (r *run) around(event string) (all []*piece, events []Event, err error) {
 	for i := range r.callbacks {
 		c := &r.callbacks[i]
 		if c.Event != event {
@@ -85,34 +85,34 @@ func (r *run) around(event string) ([]*piece, error) {
 		}
 		pieces, err := r.prepare(c.Path, c.Physical, c.Text, c.Config)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		r.report(CallbackStarted{Callback: c, Transactional: true})
+		events = append(events, CallbackStarted{Callback: c, Transactional: true})
 		all = append(all, pieces...)
 	}
-	return all, nil
+	return all, events, nil
 }
 
 // withCallbacks puts the each-callbacks around a script's statements.
-func (r *run) withCallbacks(script []*piece) ([]*piece, error) {
+func (r *run) withCallbacks(script []*piece) (all []*piece, events []Event, err error) {
 	if len(r.callbacks) == 0 {
-		return script, nil
+		return script, nil, nil
 	}
 	parts := map[string][]*piece{}
 	each := "Each" + r.way.event()
 	before, after := "before"+each, "after"+each
 	for _, event := range []string{before, before + "Statement", after + "Statement", after} {
-		pieces, err := r.around(event)
+		pieces, told, err := r.around(event)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		parts[event] = pieces
+		parts[event], events = pieces, append(events, told...)
 	}
-	all := slices.Clone(parts[before])
+	all = slices.Clone(parts[before])
 	for _, p := range script {
 		all = append(all, parts[before+"Statement"]...)
 		all = append(all, p)
 		all = append(all, parts[after+"Statement"]...)
 	}
-	return append(all, parts[after]...), nil
+	return append(all, parts[after]...), events, nil
 }

@@ -107,6 +107,10 @@ type Config struct {
 	LockRetryCount *int
 	// KeepSessionState lets what a script SETs reach the next script, as Flyway does (docs/flyway.md).
 	KeepSessionState bool
+	// DurableEach waits for the disk at the commit of each script. Else small scripts share their way to the server, each
+	// still a transaction of its own, and the last of at most 100 commits brings all to disk before any is told to be
+	// applied.
+	DurableEach bool
 	// DiscardQueryResults leaves the rows of queries in scripts out of the events (Flyway's outputQueryResults=false).
 	DiscardQueryResults bool
 

@@ -26,6 +26,11 @@ type execution struct {
 	done int // statements of scripts that were carried out
 	// began says of a program that it was started, or was about to be.
 	began bool
+	// fenced says that its transaction is to be one that records a step (see fence).
+	fenced bool
+	// asynchronous lets the commit return before it is on disk; a later one brings both there.
+	asynchronous bool
+	committed    time.Time // when the answer to the commit came; zero before
 }
 
 // execute runs the text, its last statements, and brings the session back. After an error nothing is open any more
@@ -43,17 +48,53 @@ func (x *execution) execute(ctx context.Context) error {
 	return err
 }
 
-// together sends all in one message: begin, the text, the row, commit.
+// together sends all in one go: begin, the text, the row, commit.
 func (x *execution) together(ctx context.Context) error {
 	m := &message{}
+	x.addTo(m, nil)
+	return m.pipeline(ctx, x.run.conn, x.run.resultLimit())
+}
+
+// addTo adds the whole transaction to m; started hears when it has begun, and may be nil.
+func (x *execution) addTo(m *message, started func()) {
 	m.own("begin")
-	m.own(x.run.searchPath()...)
-	for _, p := range x.pieces {
+	if started != nil {
+		m.last().live, m.last().then = true, func(postgres.Result) { started() }
+	}
+	for i, p := range x.pieces {
+		if i == x.lead() {
+			m.own(x.prologue()...)
+		}
 		m.add(p, p.sql())
+		m.last().then = func(res postgres.Result) { x.answered(p, res, 0) }
+	}
+	if x.lead() == len(x.pieces) {
+		m.own(x.prologue()...)
 	}
 	x.settle(m)
+	if x.asynchronous {
+		m.own("set local synchronous_commit to off")
+	}
 	m.own("commit")
-	return m.send(ctx, x.run.conn, x.run.resultLimit(), func(p *piece, res postgres.Result) { x.answered(p, res, 0) })
+	m.last().live, m.last().then = true, func(postgres.Result) { x.committed = time.Now() }
+}
+
+// prologue is what a transaction does before the text.
+func (x *execution) prologue() []string {
+	path := x.run.searchPath()
+	if x.fenced && !x.hold {
+		return append(x.run.fence(), path...)
+	}
+	return path
+}
+
+// lead is how many statements come before that: SET TRANSACTION has to be the first of its transaction.
+func (x *execution) lead() int {
+	n := 0
+	for n < len(x.pieces) && x.pieces[n].setsTransaction() {
+		n++
+	}
+	return n
 }
 
 // settle brings the session back and adds the last statements. Deferred constraints are checked first, while the
@@ -82,11 +123,11 @@ func (x *execution) stepwise(ctx context.Context) error {
 		m = &message{}
 	} else if !x.hold {
 		m.own("begin")
-		m.own(r.searchPath()...)
-	} else {
-		m.own(r.searchPath()...)
 	}
 	for i := 0; i < len(x.pieces); {
+		if i == x.lead() && x.mode == stepwise {
+			m.own(x.prologue()...)
+		}
 		p, n := x.pieces[i], x.batch(x.pieces[i:])
 		if x.wantsBegin(p) && m.empty() {
 			m.own("begin")
@@ -103,6 +144,9 @@ func (x *execution) stepwise(ctx context.Context) error {
 		m = &message{}
 		i += n
 	}
+	if x.lead() == len(x.pieces) && x.mode == stepwise {
+		m.own(x.prologue()...)
+	}
 	return x.finish(ctx, m)
 }
 
@@ -116,6 +160,9 @@ func (x *execution) wantsBegin(p *piece) bool {
 func (x *execution) finish(ctx context.Context, m *message) error {
 	if open, _ := x.run.conn.InTransaction(); !open && m.empty() {
 		m.own("begin")
+		if x.fenced {
+			m.own(x.run.fence()...)
+		}
 	}
 	x.settle(m)
 	if !x.hold {
@@ -208,7 +255,7 @@ func (m *message) copyFailure(err error) error {
 	if !ok {
 		return err
 	}
-	f := m.locate(refused)
+	f := m.locate(refused, m.text())
 	var line int
 	if _, where, found := strings.Cut(refused.Err.Where, ", line "); found && f.piece != nil {
 		if n, _ := fmt.Sscanf(where, "%d", &line); n == 1 && line > 0 {

@@ -47,7 +47,13 @@ func (r *run) openGroup(ctx context.Context, plan migration.Plan) (*group, error
 	}
 	m := &message{}
 	m.own("begin")
-	return g, r.wrap(m.send(ctx, r.conn, 0, nil))
+	m.own(r.fence()...)
+	err := m.send(ctx, r.conn, 0, nil)
+	if out := r.fencedOff(err); out != nil {
+		_ = r.conn.Rollback(ctx) // a connection that does not even do that is of no use to the next step either
+		return nil, out
+	}
+	return g, r.wrap(err)
 }
 
 // closeGroup commits what the group did.

@@ -32,15 +32,18 @@ func (r *run) acquire(ctx context.Context) error {
 		return r.wrap(err)
 	}
 	r.lock = lock // close gives it back whatever happens
-	if err := r.awaitLock(ctx, lock, key); err != nil {
+	if err := r.await(ctx, key, func() (bool, error) { return lock.Try(ctx) }); err != nil {
+		return r.wrap(err)
+	}
+	if err := r.awaitFence(ctx); err != nil {
 		return r.wrap(err)
 	}
 	r.changed()
 	return r.survey(ctx)
 }
 
-// awaitLock tries until the lock is ours.
-func (r *run) awaitLock(ctx context.Context, lock *postgres.Lock, key int64) error {
+// await tries until try succeeds, naming the holder of the key meanwhile.
+func (r *run) await(ctx context.Context, key int64, try func() (bool, error)) error {
 	tries := 50
 	if r.cfg.LockRetryCount != nil {
 		tries = *r.cfg.LockRetryCount
@@ -49,7 +52,7 @@ func (r *run) awaitLock(ctx context.Context, lock *postgres.Lock, key int64) err
 	bound := time.Duration(tries) * time.Second
 	var reported time.Time
 	for {
-		got, err := lock.Try(ctx)
+		got, err := try()
 		if err != nil || got {
 			return err
 		}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -16,19 +17,27 @@ import (
 	"github.com/skein-db/skein/source"
 )
 
-// cut is a connection that breaks at the moment when the server's answer holds the trigger.
+// cut is a connection that breaks when the server's answers hold the trigger for the n-th time, on whichever of the
+// connections that share the count.
 type cut struct {
 	net.Conn
 	trigger []byte
+	nth     int32
+	seen    *atomic.Int32
 }
 
 func (c *cut) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
-	if bytes.Contains(p[:n], c.trigger) {
-		return 0, errors.Join(errors.New("cut"), c.Conn.Close())
+	if found := int32(bytes.Count(p[:n], c.trigger)); found > 0 {
+		if now := c.seen.Add(found); now >= c.nth && now-found < c.nth {
+			return 0, errors.Join(errors.New("cut"), c.Conn.Close())
+		}
 	}
 	return n, err
 }
+
+// commitOfRow is the server's answer to the commit after the insert of a history row.
+var commitOfRow = []byte("INSERT 0 1\x00" + "1\x00\x00\x00\x04" + "2\x00\x00\x00\x04" + "n\x00\x00\x00\x04" + "C\x00\x00\x00\vCOMMIT\x00")
 
 // After a COMMIT whose answer never came, the history row says what happened.
 func TestLostCommitIsDecidedByTheHistory(t *testing.T) {
@@ -45,7 +54,7 @@ func TestLostCommitIsDecidedByTheHistory(t *testing.T) {
 		}
 		cc.DialFunc = func(ctx context.Context, network, addr string) (net.Conn, error) {
 			conn, err := (&net.Dialer{}).DialContext(ctx, network, addr)
-			return &cut{conn, []byte("INSERT 0 1\x00C\x00\x00\x00\vCOMMIT\x00")}, err
+			return &cut{conn, commitOfRow, 1, new(atomic.Int32)}, err
 		}
 		return cc, nil
 	}}

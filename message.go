@@ -39,13 +39,15 @@ func (p *piece) line() int {
 
 // message is what travels to the server in one go: statements of scripts and Skein's own around them.
 type message struct {
-	sql    strings.Builder
-	pieces []placed // one for each statement; nil piece: Skein's own
+	parts []part
 }
 
-type placed struct {
-	piece *piece
-	start int // byte offset in the message
+type part struct {
+	piece *piece // nil: a statement of Skein's own
+	sql   string
+	start int // byte offset in the text of the whole
+	live  bool
+	then  func(postgres.Result) // hears of the answer; may be nil
 }
 
 // own adds statements of Skein's own.
@@ -56,18 +58,39 @@ func (m *message) own(statements ...string) {
 }
 
 func (m *message) add(p *piece, sql string) {
-	m.pieces = append(m.pieces, placed{p, m.sql.Len()})
-	m.sql.WriteString(sql)
-	// A script may end in a line comment: the delimiter goes onto a line of its own.
-	m.sql.WriteString("\n;\n")
+	at := 0
+	if n := len(m.parts); n > 0 {
+		at = m.parts[n-1].end()
+	}
+	m.parts = append(m.parts, part{piece: p, sql: sql, start: at})
 }
 
-func (m *message) empty() bool { return len(m.pieces) == 0 }
+// last is the statement that was added last.
+func (m *message) last() *part { return &m.parts[len(m.parts)-1] }
+
+func (m *message) empty() bool { return len(m.parts) == 0 }
+
+// delimiter stands on a line of its own, because a script may end in a line comment.
+const delimiter = "\n;\n"
+
+func (p *part) end() int { return p.start + len(p.sql) + len(delimiter) }
+
+// text is all of the message, as the simple protocol takes it.
+func (m *message) text() string {
+	var b strings.Builder
+	if !m.empty() {
+		b.Grow(m.last().end())
+	}
+	for i := range m.parts {
+		b.WriteString(m.parts[i].sql)
+		b.WriteString(delimiter)
+	}
+	return b.String()
+}
 
 // failure is a statement that the server refused.
 type failure struct {
 	piece  *piece // nil: one of Skein's own
-	own    string // its text then
 	err    *postgres.StatementError
 	offset int // characters into the statement, from 0; -1: unknown
 }
@@ -75,13 +98,15 @@ type failure struct {
 func (f *failure) Error() string { return f.err.Error() }
 func (f *failure) Unwrap() error { return f.err }
 
-// send sends the message and hands the result of each script statement to each. A refused statement gives a *failure.
+// send sends the message in the simple protocol and hands the result of each script statement to each. A refused
+// statement gives a *failure.
 func (m *message) send(ctx context.Context, conn *postgres.Conn, limit int, each func(*piece, postgres.Result)) error {
 	if m.empty() {
 		return nil
 	}
-	err := conn.ExecRows(ctx, m.sql.String(), limit, func(res postgres.Result) {
-		if p := m.pieces[res.Index].piece; p != nil && each != nil {
+	sql := m.text()
+	err := conn.ExecRows(ctx, sql, limit, func(res postgres.Result) {
+		if p := m.parts[res.Index].piece; p != nil && each != nil {
 			each(p, res)
 		}
 	})
@@ -89,28 +114,45 @@ func (m *message) send(ctx context.Context, conn *postgres.Conn, limit int, each
 	if !ok {
 		return err
 	}
-	return m.locate(refused)
+	return m.locate(refused, sql)
 }
 
-// locate finds the statement that failed. A syntax error stops the whole message before its first statement, so the
-// position goes before the count of statements that were done.
-func (m *message) locate(err *postgres.StatementError) *failure {
-	sql := m.sql.String()
-	f := &failure{err: err, offset: -1}
-	at := min(err.Index, len(m.pieces)-1)
-	if pos := int(err.Err.Position); pos > 0 {
-		offset := byteOffset(sql, pos-1)
-		for at = 0; at+1 < len(m.pieces) && m.pieces[at+1].start <= offset; at++ {
+// pipeline sends the message statement by statement without waiting for answers, and tells each statement's own
+// listener. A refused statement gives a *failure.
+func (m *message) pipeline(ctx context.Context, conn *postgres.Conn, limit int) error {
+	sent := make([]postgres.Sent, len(m.parts))
+	for i := range m.parts {
+		sent[i] = postgres.Sent{SQL: m.parts[i].sql, Live: m.parts[i].live}
+	}
+	err := conn.Pipeline(ctx, sent, limit, func(res postgres.Result) {
+		if then := m.parts[res.Index].then; then != nil {
+			then(res)
 		}
-		f.offset = utf8.RuneCountInString(sql[m.pieces[at].start:offset])
+	})
+	refused, ok := errors.AsType[*postgres.StatementError](err)
+	if !ok {
+		return err
 	}
-	f.piece = m.pieces[at].piece
-	end := len(sql)
-	if at+1 < len(m.pieces) {
-		end = m.pieces[at+1].start
+	return m.parts[refused.Index].failed(refused, int(refused.Err.Position)-1)
+}
+
+// locate finds the statement that failed in a message of the simple protocol. A syntax error stops the whole message
+// before its first statement, so the position goes before the count of statements that were done.
+func (m *message) locate(err *postgres.StatementError, sql string) *failure {
+	at := min(err.Index, len(m.parts)-1)
+	pos := int(err.Err.Position)
+	if pos == 0 {
+		return m.parts[at].failed(err, -1)
 	}
-	f.own = strings.TrimSuffix(sql[m.pieces[at].start:end], "\n;\n")
-	return f
+	offset := byteOffset(sql, pos-1)
+	for at = 0; at+1 < len(m.parts) && m.parts[at+1].start <= offset; at++ {
+	}
+	return m.parts[at].failed(err, utf8.RuneCountInString(sql[m.parts[at].start:offset]))
+}
+
+// failed says that the server refused the statement, at the character of that offset if it is not negative.
+func (p *part) failed(err *postgres.StatementError, offset int) *failure {
+	return &failure{piece: p.piece, err: err, offset: max(offset, -1)}
 }
 
 // byteOffset turns an offset in characters into one in bytes.

@@ -3,6 +3,7 @@ package skein
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -165,6 +166,9 @@ func (r *run) runPending(ctx context.Context, result *MigrateResult) error {
 		return r.betweenKinds(ctx)
 	})
 	result.Applied, result.Took, result.Version, result.Failed = done.steps, done.took, done.version, done.failed
+	if errors.Is(err, errMoved) {
+		return r.runRest(ctx, result)
+	}
 	if err == nil && !versioned {
 		err = r.fire(ctx, "afterVersioned")
 	}
@@ -173,6 +177,18 @@ func (r *run) runPending(ctx context.Context, result *MigrateResult) error {
 	}
 	r.report(Migrated{Schema: r.history.Schema, Applied: len(result.Applied), Version: result.Version, Took: result.Took})
 	return nil
+}
+
+// runRest plans anew after another run has come in between.
+func (r *run) runRest(ctx context.Context, result *MigrateResult) error {
+	rest := MigrateResult{Target: result.Target}
+	err := r.runPending(ctx, &rest)
+	result.Applied = append(result.Applied, rest.Applied...)
+	result.Took += rest.Took
+	if result.Failed = rest.Failed; !rest.Version.IsZero() {
+		result.Version = rest.Version
+	}
+	return err
 }
 
 func (r *run) betweenKinds(ctx context.Context) error {

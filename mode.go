@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/skein-db/skein/internal/postgres"
+	"github.com/skein-db/skein/internal/sqlsplit"
 	"github.com/skein-db/skein/internal/txblock"
 	"github.com/skein-db/skein/migration"
 )
@@ -46,9 +47,7 @@ func (r *run) decide(ctx context.Context, pieces []*piece, config migration.Scri
 	}
 	var refused, plain *piece
 	chosen := together
-	size := 0
 	for _, p := range pieces {
-		size += p.stmt.End - p.stmt.Start
 		no, err := r.refusesTransaction(ctx, p.verdict)
 		if err != nil {
 			return 0, err
@@ -72,10 +71,34 @@ func (r *run) decide(ctx context.Context, pieces []*piece, config migration.Scri
 		}
 		return outside, nil
 	}
-	if chosen == together && (size > smallBytes || len(pieces) > smallStatements) {
-		chosen = stepwise
+	return wider(chosen, pieces), nil
+}
+
+// light reports whether the statements can travel in one go.
+func light(pieces []*piece) bool {
+	for _, p := range pieces {
+		if p.callback != nil || p.copies() {
+			return false
+		}
 	}
-	return chosen, nil
+	return size(pieces) <= smallBytes && len(pieces) <= smallStatements
+}
+
+// size is how many bytes the statements have.
+func size(pieces []*piece) int {
+	n := 0
+	for _, p := range pieces {
+		n += p.stmt.End - p.stmt.Start
+	}
+	return n
+}
+
+// copies reports whether the statement moves data between server and client beside its result.
+func (p *piece) copies() bool {
+	for first := range sqlsplit.Tokens(p.text.sql[p.stmt.Body:p.stmt.End]) {
+		return first.Is("copy")
+	}
+	return false
 }
 
 // refusesTransaction answers for one statement, asking the catalog where the text does not tell.
@@ -105,4 +128,23 @@ func mixedError(refused, plain *piece) error {
 			"%s cannot run in a transaction, line %d belongs into one", refused.verdict.What, plain.line()),
 		Hint: "move " + refused.verdict.What + " into a script of its own, or set mixed=true to run the whole script without a transaction",
 	}
+}
+
+// setsTransaction reports whether the statement is one that PostgreSQL takes only before a transaction's first query.
+func (p *piece) setsTransaction() bool {
+	if p.callback != nil {
+		return false
+	}
+	n := 0
+	for t := range sqlsplit.Tokens(p.text.sql[p.stmt.Body:p.stmt.End]) {
+		switch n++; {
+		case n == 1 && t.Is("set"):
+		case n == 2 && (t.Is("local") || t.Is("session")):
+		case n > 1:
+			return t.Is("transaction") || t.Is("transaction_isolation") || t.Is("transaction_read_only") || t.Is("transaction_deferrable")
+		default:
+			return false
+		}
+	}
+	return false
 }

@@ -2,6 +2,7 @@ package skein
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/skein-db/skein/internal/postgres"
@@ -66,9 +67,9 @@ func (r *run) runSteps(ctx context.Context, plan migration.Plan, before func(*mi
 	if err != nil {
 		return done, err
 	}
-	for i := range plan.Steps {
-		if err = r.nextStep(ctx, plan, i, before, g, &done); err != nil {
-			break
+	for err == nil && len(done.steps) < len(plan.Steps) {
+		if err = r.nextSteps(ctx, plan, before, g, &done); g == nil && errors.Is(err, errBusy) {
+			err = r.afterOther(ctx, err)
 		}
 	}
 	if err == nil {
@@ -80,30 +81,49 @@ func (r *run) runSteps(ctx context.Context, plan migration.Plan, before func(*mi
 	return done, err
 }
 
-func (r *run) nextStep(ctx context.Context, plan migration.Plan, i int, before func(*migration.Script) error, g *group, done *progress) error {
-	s := plan.Steps[i]
+// nextSteps runs the next step, and with it those after it that can travel with it.
+func (r *run) nextSteps(ctx context.Context, plan migration.Plan, before func(*migration.Script) error, g *group, done *progress) error {
+	first := len(done.steps)
 	if err := ctx.Err(); err != nil {
 		return interrupted(err)
 	}
 	if before != nil {
-		if err := before(s.Script); err != nil {
+		if err := before(plan.Steps[first].Script); err != nil {
 			return err
 		}
 	}
-	if err := r.stillLocked(ctx, i); err != nil {
+	if err := r.stillLocked(ctx, first); err != nil {
 		return err
 	}
-	ran, err := r.step(ctx, s, i, len(plan.Steps), g)
+	begin := time.Now()
+	s, err := r.prepareStep(ctx, plan, first, g)
 	if err != nil {
-		done.failed = s.Script
-		return err
+		done.failed = plan.Steps[first].Script
+		return r.beforeStart(err, done.failed, first)
 	}
-	done.steps = append(done.steps, ran)
-	done.took += ran.Took
-	if !s.Script.Version.IsZero() {
-		done.version = s.Script.Version
+	steps := append([]*step{s}, r.companions(s, plan)...)
+	if len(steps) == 1 {
+		err = r.runStep(ctx, s, begin)
+	} else {
+		err = r.runTogether(ctx, steps, begin)
 	}
-	return nil
+	for _, s := range steps {
+		if s.recorded {
+			done.add(s)
+		}
+	}
+	if done.failed = nil; err != nil {
+		done.failed = plan.Steps[min(len(done.steps), len(plan.Steps)-1)].Script
+	}
+	return err
+}
+
+func (p *progress) add(s *step) {
+	p.steps = append(p.steps, AppliedMigration{Script: s.Script, Took: s.took})
+	p.took += s.took
+	if v := s.Script.Version; !v.IsZero() {
+		p.version = v
+	}
 }
 
 // stillLocked makes sure, every few seconds at most, that the lock's connection is alive.

@@ -15,87 +15,120 @@ type group struct {
 	mode mode // stepwise: one transaction; outside: Mixed allowed a member that refuses one
 }
 
-// step runs one migration and records it.
-func (r *run) step(ctx context.Context, s migration.Step, index, total int, g *group) (AppliedMigration, error) {
-	script := s.Script
-	row := migration.Row{
-		Rank: r.nextRank(), Version: script.Version, Description: script.Description, Type: script.Type, Script: script.Path,
-		Checksum: script.Checksum, InstalledBy: r.installedBy(), Success: true,
-	}
-	if s.Undoes != nil {
-		row.Version, row.Description = s.Undoes.Version, s.Undoes.Description
-	}
-	started := StepStarted{
-		Schema: r.history.Schema, Script: script, Index: index, Total: total, Transactional: true,
-		OutOfOrder: s.OutOfOrder, Skipped: r.cfg.SkipExecutingMigrations,
-	}
-	begin := time.Now()
-	x, err := r.execution(ctx, script, g, &started)
-	if err != nil {
-		return AppliedMigration{}, r.beforeStart(err, script, index)
-	}
-	r.report(started)
-	if err := r.perform(ctx, x, script, &row); err != nil {
-		r.afterEachError(ctx)
-		return AppliedMigration{}, r.stepError(ctx, err, x, script, row, index)
-	}
-	took := time.Since(begin)
-	if row.ExecutionTime == postgres.ServerMillis {
-		row.ExecutionTime = int(took.Milliseconds())
-	}
-	r.changed()
-	r.rows = append(r.rows, row)
-	if !r.cfg.SkipExecutingMigrations {
-		r.report(StepDone{Script: script, Index: index, Total: total, Took: took, Statements: x.done})
-	}
-	return AppliedMigration{Script: script, Took: took}, nil
+// step is a migration of a plan on its way: what is sent, and the row that records it.
+type step struct {
+	migration.Step
+	index, total int
+	row          migration.Row
+	x            *execution
+	events       []Event // to be told when it starts
+	recorded     bool
+	took         time.Duration
 }
 
-// execution prepares what a step sends.
-func (r *run) execution(ctx context.Context, script *migration.Script, g *group, started *StepStarted) (*execution, error) {
-	x := &execution{run: r, mode: together}
-	if script.Type == migration.TypeScript {
-		x.mode = outside
+// prepareStep makes ready what the i-th step of the plan sends.
+func (r *run) prepareStep(ctx context.Context, plan migration.Plan, i int, g *group) (*step, error) {
+	s := r.newStep(plan, i)
+	s.x.mode = together
+	if s.Script.Type == migration.TypeScript {
+		s.x.mode = outside
 	}
-	if !r.cfg.SkipExecutingMigrations && script.Type != migration.TypeJDBC && script.Type != migration.TypeScript {
-		pieces, err := r.prepare(script.Path, script.Physical, script.Text, script.Config)
+	if s.sendsText() {
+		pieces, err := r.prepareScript(s.Script)
 		if err != nil {
 			return nil, err
 		}
-		if x.mode, err = r.decide(ctx, pieces, script.Config); err != nil {
+		if s.x.mode, err = r.decide(ctx, pieces, s.Script.Config); err != nil {
 			return nil, err
 		}
-		if x.pieces, err = r.withCallbacks(pieces); err != nil {
+		if err = s.surround(pieces); err != nil {
 			return nil, err
 		}
-		x.mode = wider(x.mode, x.pieces)
 	}
 	if g != nil {
-		x.mode, x.hold = g.mode, g.mode == stepwise
+		s.x.mode, s.x.hold = g.mode, g.mode == stepwise
 	}
-	if x.mode == steered {
+	if s.x.mode == steered {
 		r.warn(Warning{
 			Text: "the script begins and commits transactions of its own: it runs statement by statement, and an error leaves what it has committed",
-			Path: script.Path, Hint: "leave BEGIN and COMMIT out: each script runs in one transaction anyway",
+			Path: s.Script.Path, Hint: "leave BEGIN and COMMIT out: each script runs in one transaction anyway",
 		})
 	}
-	started.Transactional = x.mode.transactional()
-	return x, nil
+	return s, nil
+}
+
+// newStep is the i-th step of the plan before anything is known of its text.
+func (r *run) newStep(plan migration.Plan, i int) *step {
+	s := &step{Step: plan.Steps[i], index: i, total: len(plan.Steps), x: &execution{run: r, fenced: true}}
+	s.row = migration.Row{
+		Version: s.Script.Version, Description: s.Script.Description, Type: s.Script.Type, Script: s.Script.Path,
+		Checksum: s.Script.Checksum, InstalledBy: r.installedBy(), Success: true,
+	}
+	if s.Undoes != nil {
+		s.row.Version, s.row.Description = s.Undoes.Version, s.Undoes.Description
+	}
+	return s
+}
+
+// sendsText reports whether the step's script is SQL that is to run.
+func (s *step) sendsText() bool {
+	return !s.x.run.cfg.SkipExecutingMigrations && s.Script.Type != migration.TypeJDBC && s.Script.Type != migration.TypeScript
+}
+
+func (r *run) prepareScript(s *migration.Script) ([]*piece, error) {
+	return r.prepare(s.Path, s.Physical, s.Text, s.Config)
+}
+
+// surround puts the each-callbacks around the script's statements.
+func (s *step) surround(script []*piece) error {
+	var err error
+	if s.x.pieces, s.events, err = s.x.run.withCallbacks(script); err != nil {
+		return err
+	}
+	s.x.mode = wider(s.x.mode, s.x.pieces)
+	return nil
+}
+
+// start tells that the step begins.
+func (s *step) start() {
+	r := s.x.run
+	for _, e := range s.events {
+		r.report(e)
+	}
+	r.report(StepStarted{
+		Schema: r.history.Schema, Script: s.Script, Index: s.index, Total: s.total, Transactional: s.x.mode.transactional(),
+		OutOfOrder: s.OutOfOrder, Skipped: r.cfg.SkipExecutingMigrations,
+	})
+}
+
+// done notes that the step is recorded, for good.
+func (s *step) done(took time.Duration) {
+	r := s.x.run
+	if s.row.ExecutionTime == postgres.ServerMillis {
+		s.row.ExecutionTime = int(took.Milliseconds())
+	}
+	s.recorded, s.took = true, took
+	r.changed()
+	r.rows = append(r.rows, s.row)
+	if !r.cfg.SkipExecutingMigrations {
+		r.report(StepDone{Script: s.Script, Index: s.index, Total: s.total, Took: took, Statements: s.x.done})
+	}
+}
+
+// runStep runs one migration and records it.
+func (r *run) runStep(ctx context.Context, s *step, begin time.Time) error {
+	s.row.Rank = r.nextRank()
+	s.start()
+	if err := r.perform(ctx, s.x, s.Script, &s.row); err != nil {
+		return r.stepFailed(ctx, err, s)
+	}
+	s.done(time.Since(begin))
+	return nil
 }
 
 // wider gives up the single message when callbacks made the text too long for one, or brought a COPY.
 func wider(m mode, pieces []*piece) mode {
-	if m != together {
-		return m
-	}
-	size := 0
-	for _, p := range pieces {
-		size += p.stmt.End - p.stmt.Start
-		if p.stmt.DataEnd > 0 || p.callback != nil {
-			return stepwise
-		}
-	}
-	if size > smallBytes || len(pieces) > smallStatements {
+	if m == together && !light(pieces) {
 		return stepwise
 	}
 	return m
@@ -139,7 +172,7 @@ func (r *run) performGo(ctx context.Context, x *execution, script *migration.Scr
 			return err
 		}
 		m := &message{}
-		m.own(r.searchPath()...)
+		m.own(x.prologue()...)
 		if err := m.send(ctx, r.conn, 0, nil); err != nil {
 			return err
 		}
@@ -183,6 +216,16 @@ func (r *run) afterEachError(ctx context.Context) {
 	r.fireError(ctx, "afterEach"+r.way.event()+"Error")
 }
 
+// stepFailed runs the callbacks of a failed step and completes its error. A step that its fence kept out has not begun.
+func (r *run) stepFailed(ctx context.Context, err error, s *step) error {
+	if out := r.fencedOff(err); out != nil {
+		out.Kept = "nothing of " + name(s.Script) + " was kept" + r.earlier(s.index)
+		return out
+	}
+	r.afterEachError(ctx)
+	return r.stepError(ctx, err, s)
+}
+
 func failedCode(script *migration.Script) string {
 	switch script.Kind {
 	case migration.Repeatable:
@@ -211,9 +254,10 @@ func (r *run) earlier(index int) string {
 }
 
 // stepError says what a failed step left behind.
-func (r *run) stepError(ctx context.Context, err error, x *execution, script *migration.Script, row migration.Row, index int) error {
+func (r *run) stepError(ctx context.Context, err error, s *step) error {
+	x, script := s.x, s.Script
 	if r.conn.Lost() {
-		return r.lost(ctx, err, x, script, row, index)
+		return r.lost(ctx, err, s)
 	}
 	var e *Error
 	if script.Type == migration.TypeJDBC {
@@ -245,37 +289,37 @@ func (r *run) stepError(ctx context.Context, err error, x *execution, script *mi
 	default:
 		e.Kept = fmt.Sprintf("the %d statements of %s before it stay (it ran outside a transaction); it is not recorded as %s", x.done, name(script), r.way.recorded())
 	}
-	e.Kept += r.earlier(index)
+	e.Kept += r.earlier(s.index)
 	return e
 }
 
 // lost asks the history, over a new connection, whether the step's transaction was committed before the connection
 // broke.
-func (r *run) lost(ctx context.Context, cause error, x *execution, script *migration.Script, row migration.Row, index int) error {
+func (r *run) lost(ctx context.Context, cause error, s *step) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recoverTime)
 	defer cancel()
 	e := &Error{
 		Kind: KindConnection, Code: "DB_CONNECTION", Message: "the connection was lost: " + cause.Error(), Err: cause,
-		At: &Location{Path: script.Path, Physical: script.Physical}, Hint: "run the same command again: it goes on where this one stopped",
+		At: &Location{Path: s.Script.Path, Physical: s.Script.Physical}, Hint: "run the same command again: it goes on where this one stopped",
 	}
 	conn, err := r.dial(ctx, "skein")
 	if err != nil {
-		e.Kept = "whether " + name(script) + " was committed is not known, for the server cannot be reached" + r.earlier(index)
+		e.Kept = "whether " + name(s.Script) + " was committed is not known, for the server cannot be reached" + r.earlier(s.index)
 		return e
 	}
 	defer conn.Close()
 	rows, err := conn.ReadHistory(ctx, r.history)
 	switch {
 	case err != nil:
-		e.Kept = "whether " + name(script) + " was committed is not known: " + err.Error()
-	case recorded(rows, row):
-		e.Kept = name(script) + " was committed and is recorded as " + r.way.recorded()
-	case x.mode.transactional():
-		e.Kept = "nothing of " + name(script) + " was kept (it ran in a transaction)"
+		e.Kept = "whether " + name(s.Script) + " was committed is not known: " + err.Error()
+	case recorded(rows, s.row):
+		e.Kept = name(s.Script) + " was committed and is recorded as " + r.way.recorded()
+	case s.x.mode.transactional():
+		e.Kept = "nothing of " + name(s.Script) + " was kept (it ran in a transaction)"
 	default:
-		e.Kept = fmt.Sprintf("%s ran outside a transaction: what it did before may stay; it is not recorded as %s", name(script), r.way.recorded())
+		e.Kept = fmt.Sprintf("%s ran outside a transaction: what it did before may stay; it is not recorded as %s", name(s.Script), r.way.recorded())
 	}
-	e.Kept += r.earlier(index)
+	e.Kept += r.earlier(s.index)
 	return e
 }
 

@@ -133,6 +133,7 @@ var table = build([]Key{
 	// Skein's own.
 	{Name: "skein.exitCodes", Default: "skein", Forms: global, Words: []string{"flyway", "skein"}, Note: "whose exit codes are used"},
 	{Name: "skein.keepSessionState", Kind: Boolean, Default: "false", Forms: global, Note: "let session state leak from one script to the next, as Flyway does"},
+	{Name: "skein.durableEach", Kind: Boolean, Default: "false", Forms: global, Note: "wait for the disk at the commit of each script, not of each 100 small ones"},
 	{Name: "skein.requireMigrations", Kind: Boolean, Default: "true", Forms: global, Note: "finding no migrations is an error (under the name flyway: a warning)"},
 	{Name: "skein.ignoreJavaMigrations", Kind: List, Forms: global, Note: "versions, or *: rows of Java migrations that need no file"},
 	{Name: "skein.role", Forms: global, Note: "the role that owns what the run creates (SET ROLE)"},

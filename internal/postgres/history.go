@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -70,6 +71,13 @@ func (h History) InsertSQL(r migration.Row) string {
 	return fmt.Sprintf(`insert into %s ("installed_rank", "version", "description", "type", "script", "checksum", "installed_by", "execution_time", "success") values (%d, %s, %s, %s, %s, %s, %s, %s, %t)`,
 		h.name(), r.Rank, version, Literal(migration.AbbreviateDescription(r.Description)), Literal(string(r.Type)),
 		Literal(migration.AbbreviateScript(r.Script)), checksum, Literal(r.InstalledBy), took, r.Success)
+}
+
+// Durable returns when all that was committed before is on disk, however those commits were made. A commit waits for
+// the disk only if its transaction wrote something: here a row that is taken back at once.
+func (c *Conn) Durable(ctx context.Context, h History) error {
+	row := h.InsertSQL(migration.Row{Rank: math.MinInt32, Type: migration.TypeSQL})
+	return c.Exec(ctx, "begin; savepoint skein_durable; "+row+"; rollback to savepoint skein_durable; commit", nil)
 }
 
 // DeleteFailedSQL removes the failed rows of a version or, without one, of a description.

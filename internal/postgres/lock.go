@@ -57,6 +57,12 @@ func (l *Lock) Check(ctx context.Context) error {
 	return l.conn.Exec(ctx, ";", nil)
 }
 
+// Free reports whether nobody holds the advisory lock of that key at this moment.
+func (c *Conn) Free(ctx context.Context, key int64) (bool, error) {
+	rows, err := c.query(ctx, fmt.Sprintf("select pg_catalog.pg_try_advisory_xact_lock(%d)", key))
+	return err == nil && *rows[0][0] == "t", err
+}
+
 // Close gives the lock back.
 func (l *Lock) Close() { l.conn.Close() }
 

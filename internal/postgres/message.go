@@ -40,23 +40,11 @@ func (c *Conn) ExecRows(ctx context.Context, sql string, limit int, each func(Re
 	mrr := c.pgx.PgConn().Exec(ctx, sql)
 	n := 0
 	for mrr.NextResult() {
-		rr := mrr.ResultReader()
-		res := Result{Index: n}
-		if limit > 0 {
-			for _, f := range rr.FieldDescriptions() {
-				res.Columns = append(res.Columns, f.Name)
-			}
-		}
-		for rr.NextRow() {
-			if len(res.Values) < limit {
-				res.Values = append(res.Values, texts(rr.Values()))
-			}
-		}
-		tag, err := rr.Close()
+		res, err := readResult(mrr.ResultReader(), limit)
 		if err != nil {
 			break // Close of the whole tells the same error
 		}
-		res.Tag, res.Rows = tag.String(), tag.RowsAffected()
+		res.Index = n
 		if each != nil {
 			each(res)
 		}
