@@ -1,0 +1,3 @@
+-- +goose NO TRANSACTION
+-- +goose Up
+create table orders (id int primary key);
