@@ -4,17 +4,12 @@ CREATE TABLE public.customer (
     name text,
     email text
 );
-CREATE TABLE public.orders (
-    id integer NOT NULL
-);
 CREATE TABLE public.schema_migrations (
     version bigint NOT NULL,
     dirty boolean NOT NULL
 );
-INSERT INTO public.schema_migrations VALUES (3, false);
+INSERT INTO public.schema_migrations VALUES (3, true);
 ALTER TABLE ONLY public.customer
     ADD CONSTRAINT customer_pkey PRIMARY KEY (id);
-ALTER TABLE ONLY public.orders
-    ADD CONSTRAINT orders_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY public.schema_migrations
     ADD CONSTRAINT schema_migrations_pkey PRIMARY KEY (version);

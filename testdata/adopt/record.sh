@@ -58,7 +58,8 @@ flyway() { # version, database, folder, schema ("" for the default one), verbsâ€
 
 both() { # a scratch folder with the scripts of two
     mkdir -p "$work/$1+$2"
-    cp "$scripts/$1"/* "$scripts/$2"/* "$work/$1+$2"
+    cp "$scripts/$1"/* "$work/$1+$2"
+    cp "$scripts/$2"/* "$work/$1+$2"
     echo "$work/$1+$2"
 }
 
@@ -103,7 +104,7 @@ fresh adopt
 goose -dir "$scripts/goose" postgres "$server/adopt?sslmode=disable" up-to 2
 record adopt goose-3.29.0 "goose 3.29.0"
 fresh adopt
-goose -dir "$scripts/goose" postgres "$server/adopt?sslmode=disable" up
+goose -dir "$scripts/goose" postgres "$server/adopt?sslmode=disable" up-to 3
 goose -dir "$scripts/goose" postgres "$server/adopt?sslmode=disable" down
 record adopt goose-3.29.0-down "goose 3.29.0, up and one down,"
 
