@@ -110,20 +110,23 @@ func (r *run) adoptionFacts(ctx context.Context) (adoption.Facts, error) {
 	if f.Grants, err = r.conn.Closed(ctx, wanted); err != nil {
 		return f, err
 	}
-	if f.Tables, err = r.conn.ReadForeign(ctx); err != nil {
+	if f.Tables, err = r.conn.HistoryTables(ctx); err != nil {
 		return f, err
 	}
-	if len(f.Grants) > 0 {
-		for _, t := range f.Tables {
-			for _, g := range t.Grants {
-				if !slices.Contains(f.Grants, g) {
-					f.Grants = append(f.Grants, g)
-				}
+	if closed := f.Grants; len(closed) > 0 {
+		isClosed := func(grant string) bool { return slices.Contains(closed, grant) }
+		for i := range f.Tables {
+			t := &f.Tables[i]
+			if t.Unread = true; slices.ContainsFunc(t.Grants, isClosed) {
+				f.Grants = append(f.Grants, slices.DeleteFunc(t.Grants, isClosed)...)
 			}
 		}
 		return f, nil
 	}
 	if err := r.survey(ctx); err != nil {
+		return f, err
+	}
+	if err := r.readTables(ctx, f); err != nil {
 		return f, err
 	}
 	r.report(Connected{
@@ -136,4 +139,29 @@ func (r *run) adoptionFacts(ctx context.Context) (adoption.Facts, error) {
 	}
 	f.Filled, err = r.nonEmpty(ctx)
 	return f, err
+}
+
+// strangers is how many tables in schemas that are not managed are looked into: each one locks a table until the end of
+// the transaction, and a database may have one for each of thousands of tenants.
+const strangers = 100
+
+// readTables reads the rows of the tables that may matter.
+func (r *run) readTables(ctx context.Context, f adoption.Facts) error {
+	read := 0
+	for i := range f.Tables {
+		t := &f.Tables[i]
+		if !slices.Contains(r.managed, t.Schema) {
+			if t.Unread = f.Chosen && t.Tool == adoption.Flyway || read >= strangers; t.Unread {
+				continue
+			}
+			read++
+		}
+		if len(t.Grants) > 0 {
+			continue
+		}
+		if err := r.conn.ReadRows(ctx, t); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -170,3 +170,30 @@ func TestAdoptWarnings(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 }
+
+// TestAdoptManySchemas: each table that is read stays locked to the end, so that there is a bound to them.
+func TestAdoptManySchemas(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	src := recorded(t, db, "flyway-13.0.0", "flyway")
+	db.Exec(t, `do $$ begin for i in 1..130 loop
+		execute format('create schema tenant%s; create table tenant%s.flyway_schema_history as table app.flyway_schema_history', i, i);
+	end loop; end $$`)
+	for _, c := range []struct {
+		schema   string
+		standing adoption.Standing
+		found    int
+		note     string
+	}{
+		{"", adoption.Several, 100, "31 tables in schemas that are not managed look like histories too"},
+		{"app", adoption.Recorded, 1, "130 tables in schemas that are not managed look like histories too"},
+		{"tenant7", adoption.Recorded, 1, "130 tables in schemas that are not managed look like histories too"},
+		{"new", adoption.Empty, 0, "131 tables in schemas that are not managed look like histories too"},
+	} {
+		got, err := skein.Adopt(context.Background(), skein.Config{URL: db.URL, Source: src, DefaultSchema: c.schema,
+			Placeholders: migration.Placeholders{Values: map[string]string{"greeting": "hello"}}})
+		if err != nil || got.Standing != c.standing || len(got.Found) != c.found || !strings.HasPrefix(strings.Join(got.Notes, "\n"), c.note) {
+			t.Errorf("schema %q: %v, %s, %d found, notes %q", c.schema, err, got.Standing, len(got.Found), got.Notes)
+		}
+	}
+}

@@ -29,11 +29,13 @@ type Table struct {
 	Schema, Name string
 	Grants       []string // what the role lacks to read it, as statements; then there are no rows
 	Fault        string   // why its rows cannot be read as a history; "" when they can
+	Unread       bool     // it was not looked into: one of many, in a schema that is not managed
 	Ranked       bool     // it has the column version_rank, which Flyway dropped with version 4
 
 	Rows       []migration.Row // Flyway's
 	Marks      []Mark          // golang-migrate's and goose's: the newest word on each version, by version
 	Changesets []Changeset     // Liquibase's, in the order of their execution
+	LockedBy   string          // who holds Liquibase's lock; "" for nobody
 }
 
 // Mark is what golang-migrate or goose say of one version.
@@ -146,15 +148,21 @@ type decision struct {
 // history.
 func Decide(f Facts) (Report, error) {
 	d := &decision{facts: f}
-	views := make([]view, len(f.Tables))
+	views := make([]view, 0, len(f.Tables))
 	for i := range f.Tables {
+		if f.Tables[i].Unread {
+			continue
+		}
 		v, err := d.look(&f.Tables[i])
 		if err != nil {
 			return Report{}, err
 		}
-		views[i] = v
+		views = append(views, v)
 	}
 	d.decide(views)
+	if unread := len(f.Tables) - len(views); unread > 0 {
+		d.note("%s in schemas that are not managed look like histories too, and were not looked into.", count(unread, "table"))
+	}
 	for i := range views {
 		d.report.Found = append(d.report.Found, views[i].found)
 	}
@@ -213,7 +221,7 @@ func (d *decision) concerns(v *view) bool {
 		case !managed && f.Chosen:
 			v.found.Remark = "in a schema that is not managed: left alone"
 			return false
-		case managed, v.found.Matches > 0, len(f.Scripts) == 0 && v.table.Fault == "" && len(v.table.Grants) == 0:
+		case managed, v.found.Matches > 0, v.table.Ranked && d.named(v), len(f.Scripts) == 0 && v.table.Fault == "" && len(v.table.Grants) == 0:
 			return true
 		case len(v.table.Grants) > 0:
 			v.found.Remark = "not readable, in a schema that is not managed: left alone"
@@ -241,7 +249,7 @@ func (d *decision) unreadable(grants []string) {
 func (d *decision) broken(own *view) {
 	d.report.Standing = Broken
 	name := quoted(d.facts.Schema, d.facts.Table)
-	why := "it has not the columns of one"
+	why := "it is no table, or has not the columns of one"
 	if own != nil && own.table.Fault != "" {
 		why = own.table.Fault
 	} else if own != nil && own.table.Tool != Flyway {

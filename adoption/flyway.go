@@ -2,6 +2,8 @@ package adoption
 
 import (
 	"fmt"
+	"hash/crc32"
+	"slices"
 	"strings"
 
 	"github.com/skein-db/skein/migration"
@@ -161,8 +163,14 @@ func (d *decision) mend(v *view, flags string) {
 		d.change("delete", rowName(row), "it has no script: a row of type DELETE says so, this one stays")
 		java = java || row.Type.Java()
 	}
+	changed := len(fix.Align)
 	for _, a := range fix.Align {
-		d.change("align", rowName(a.Row), "%s", differences(a))
+		text := differences(a)
+		if d.bytewise(a) {
+			changed--
+			text += ": the same file, as Flyway 3 counted"
+		}
+		d.change("align", rowName(a.Row), "%s", text)
 	}
 	if java {
 		d.next(Command, "adopt -ignoreJavaMigrations='*'"+flags, "rows of Java migrations need no file; with this setting, give it to migrate too")
@@ -171,7 +179,7 @@ func (d *decision) mend(v *view, flags string) {
 		d.next(ByHand, "put the scripts back that are missing, or let repair mark their rows as deleted",
 			"a folder that locations leaves out looks the same")
 	}
-	if len(fix.Align) > 0 {
+	if changed > 0 {
 		d.next(ByHand, "put the changed scripts back as they were applied, or let repair take over what they say now",
 			"repair runs none of them: what they do is not done again")
 	}
@@ -179,6 +187,25 @@ func (d *decision) mend(v *view, flags string) {
 		d.next(Command, "repair"+flags, "makes the changes listed above, to the history only")
 	}
 	d.afterRepair(v, fix, flags)
+}
+
+// bytewise reports whether a row holds the checksum that Flyway 3 gave this very file: of its bytes, where later ones take
+// the lines.
+func (d *decision) bytewise(a migration.Alignment) bool {
+	for i := range d.facts.Files {
+		f := &d.facts.Files[i]
+		if f.Path == a.Script.Path && a.Row.Checksum != nil && uint32(*a.Row.Checksum) == crc32.ChecksumIEEE(f.Content) {
+			return true
+		}
+	}
+	return false
+}
+
+// named reports whether a row names one of the scripts; the checksums of Flyway 3 say nothing to compare.
+func (d *decision) named(v *view) bool {
+	return slices.ContainsFunc(v.table.Rows, func(row migration.Row) bool {
+		return slices.ContainsFunc(d.facts.Scripts, func(s migration.Script) bool { return s.Path == row.Script })
+	})
 }
 
 // afterRepair goes on from the history as repair leaves it.
@@ -284,5 +311,5 @@ func (d *decision) outdated(v *view) {
 		"update "+t+" set type = 'BASELINE' where type = 'INIT';\n"+
 		"commit;", "the table's new shape; no Flyway older than 4 can use it afterwards")
 	flags := d.flags(v.table)
-	d.next(Command, "adopt"+flags, "look again: the old checksums differ, and repair replaces them")
+	d.next(Command, "adopt"+flags, "look again: repair replaces the checksums, and adopt says of each whether it is of the same file")
 }

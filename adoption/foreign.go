@@ -205,6 +205,9 @@ func (d *decision) liquibase(v *view) {
 	d.create()
 	d.change("baseline", quoted(d.facts.Schema, d.facts.Table), "version %s: all that Liquibase has done", version)
 	waiting := d.changesets(v.table.Changesets)
+	if by := v.table.LockedBy; by != "" {
+		d.next(ByHand, "wait until Liquibase has given back its lock", by+" holds it; if that run is dead: liquibase release-locks")
+	}
 	base := d.name(d.facts.Naming.Baseline, "B", version, "from_liquibase")
 	if waiting > 0 {
 		d.next(Shell, "liquibase update", "not in the table yet: "+count(waiting, "changeset")+" of the files; look again afterwards, or write them as scripts above the baseline")

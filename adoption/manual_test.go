@@ -3,6 +3,7 @@ package adoption_test
 import (
 	"flag"
 	"fmt"
+	"hash/crc32"
 	"os"
 	"path/filepath"
 	"slices"
@@ -145,16 +146,26 @@ func (c *situation) resolve() error {
 		for j := range c.facts.Tables[i].Rows {
 			row := &c.facts.Tables[i].Rows[j]
 			at := slices.IndexFunc(c.facts.Scripts, func(s migration.Script) bool { return s.Path == row.Script })
-			if row.Checksum != nil && *row.Checksum == match && at >= 0 {
+			if row.Checksum == nil || at < 0 {
+				continue
+			}
+			switch *row.Checksum {
+			case match:
 				row.Checksum = c.facts.Scripts[at].Checksum
+			case bytewise:
+				sum := int32(crc32.ChecksumIEEE([]byte(c.facts.Scripts[at].Text)))
+				row.Checksum = &sum
 			}
 		}
 	}
 	return err
 }
 
-// match stands for the checksum of the script until the scripts are known.
-const match = -1
+// Checksums of the script, and of its bytes, until the scripts are known.
+const (
+	match    = -1
+	bytewise = -2
+)
 
 func (c *situation) rows(t *adoption.Table, text string) error {
 	for line := range strings.Lines(text) {
@@ -166,8 +177,15 @@ func (c *situation) rows(t *adoption.Table, text string) error {
 			t.Fault = value
 			continue
 		}
-		if line == "version_rank" {
+		switch line {
+		case "version_rank":
 			t.Ranked = true
+			continue
+		case "not looked into":
+			t.Unread = true
+			continue
+		case "locked":
+			t.LockedBy = "ada's laptop"
 			continue
 		}
 		if err := row(t, strings.Split(line, " | ")); err != nil {
@@ -195,8 +213,8 @@ func row(t *adoption.Table, cells []string) error {
 		if n, err := strconv.ParseInt(cells[5], 10, 32); err == nil {
 			sum := int32(n)
 			r.Checksum = &sum
-		} else if cells[5] == "match" {
-			sum := int32(match)
+		} else if at := slices.Index([]string{"bytes", "match"}, cells[5]); at >= 0 {
+			sum := int32(at + bytewise)
 			r.Checksum = &sum
 		}
 		t.Rows = append(t.Rows, r)

@@ -34,9 +34,9 @@ cross join lateral (select pg_catalog.array_agg(a.attname::text) as columns, pg_
 	where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped) a
 where c.relkind = 'r' and n.nspname <> 'information_schema' and n.nspname not like 'pg\_%') x where tool is not null order by 1, 2`
 
-// ReadForeign reads every table of the database that looks like a history. What the role may not read comes with the
-// GRANTs that it would need.
-func (c *Conn) ReadForeign(ctx context.Context) ([]adoption.Table, error) {
+// HistoryTables finds every table of the database that looks like a history; ReadRows reads them. What the role may not
+// read comes with the GRANTs that it would need.
+func (c *Conn) HistoryTables(ctx context.Context) ([]adoption.Table, error) {
 	user, err := c.query(ctx, "select current_user")
 	if err != nil {
 		return nil, err
@@ -53,12 +53,6 @@ func (c *Conn) ReadForeign(ctx context.Context) ([]adoption.Table, error) {
 		}
 		if *r[5] != "t" {
 			t.Grants = append(t.Grants, fmt.Sprintf("grant select on %s to %s;", Qualified(t.Schema, t.Name), Ident(*user[0][0])))
-		}
-		if len(t.Grants) == 0 {
-			err = c.readRows(ctx, &t)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", Qualified(t.Schema, t.Name), err)
 		}
 		out = append(out, t)
 	}
@@ -84,6 +78,14 @@ func grantUsage(schema, user string) string {
 	return fmt.Sprintf("grant usage on schema %s to %s;", Ident(schema), Ident(user))
 }
 
+// ReadRows reads the rows of a table that HistoryTables has found.
+func (c *Conn) ReadRows(ctx context.Context, t *adoption.Table) error {
+	if err := c.readRows(ctx, t); err != nil {
+		return fmt.Errorf("%s: %w", Qualified(t.Schema, t.Name), err)
+	}
+	return nil
+}
+
 func (c *Conn) readRows(ctx context.Context, t *adoption.Table) (err error) {
 	name := Qualified(t.Schema, t.Name)
 	switch t.Tool {
@@ -103,8 +105,26 @@ func (c *Conn) readRows(ctx context.Context, t *adoption.Table) (err error) {
 		for _, r := range rows {
 			t.Changesets = append(t.Changesets, adoption.Changeset{ID: orEmpty(r[0]), Author: orEmpty(r[1]), File: orEmpty(r[2]), Type: strings.ToUpper(orEmpty(r[3]))})
 		}
+		if err == nil {
+			t.LockedBy, err = c.liquibaseLock(ctx, Qualified(t.Schema, t.Name+"lock"))
+		}
 	}
 	return err
+}
+
+// liquibaseLock says who holds Liquibase's lock, "" for nobody. The table is named after the other one as a rule; without
+// it, or without the privilege, nothing is known.
+func (c *Conn) liquibaseLock(ctx context.Context, name string) (string, error) {
+	rows, err := c.query(ctx, "select pg_catalog.has_table_privilege(c.oid, 'select') from pg_catalog.pg_class c where c.oid = pg_catalog.to_regclass("+Literal(name)+
+		") and (select count(*) from pg_catalog.pg_attribute a where a.attrelid = c.oid and a.attname in ('locked', 'lockedby') and not a.attisdropped) = 2")
+	if err != nil || len(rows) == 0 || *rows[0][0] != "t" {
+		return "", err
+	}
+	rows, err = c.query(ctx, "select coalesce(lockedby, 'somebody') from "+name+" where locked limit 1")
+	if err != nil || len(rows) == 0 {
+		return "", err
+	}
+	return *rows[0][0], nil
 }
 
 func (c *Conn) marks(ctx context.Context, sql string) ([]adoption.Mark, error) {

@@ -11,7 +11,7 @@ import (
 	"github.com/skein-db/skein/internal/postgres"
 )
 
-// TestReadForeign has tables of each kind under odd names, and others that only look alike.
+// TestHistoryTables has tables of each kind under odd names, and others that only look alike.
 func TestReadForeign(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
@@ -21,6 +21,8 @@ func TestReadForeign(t *testing.T) {
 		create table goose_db_version (id serial, version_id bigint, is_applied boolean, tstamp timestamp default now());
 		insert into goose_db_version (version_id, is_applied) values (0, true), (1, true), (2, true), (2, false), (3, true), (3, false), (3, true);
 		create table log (id text, author text, filename text, dateexecuted timestamp, orderexecuted int, exectype text, md5sum text);
+		create table loglock (id int, locked boolean, lockgranted timestamp, lockedby text);
+		insert into loglock values (1, true, now(), 'ada''s laptop');
 		insert into log values ('b', 'ada', 'x.sql', '2024-01-02', 2, 'ran', null), ('a', 'ada', null, '2024-01-02', 1, 'EXECUTED', null);
 		create table old (version_rank int, installed_rank int, version text, description text, type text, script text, checksum int, installed_by text,
 			installed_on timestamp default now(), execution_time int default 0, success boolean);
@@ -32,14 +34,19 @@ func TestReadForeign(t *testing.T) {
 	if err := c.BeginReadOnly(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	got, err := c.ReadForeign(t.Context())
+	got, err := c.HistoryTables(t.Context())
 	if err != nil {
 		t.Fatal(err)
+	}
+	for i := range got {
+		if err := c.ReadRows(t.Context(), &got[i]); err != nil {
+			t.Fatal(err)
+		}
 	}
 	want := []adoption.Table{
 		{Tool: adoption.GolangMigrate, Schema: `o'dd "one`, Name: "My Migrations", Marks: []adoption.Mark{{Version: 7, Applied: true, Dirty: true}}},
 		{Tool: adoption.Goose, Schema: "public", Name: "goose_db_version", Marks: []adoption.Mark{{Version: 1, Applied: true}, {Version: 2}, {Version: 3, Applied: true}}},
-		{Tool: adoption.Liquibase, Schema: "public", Name: "log", Changesets: []adoption.Changeset{{ID: "a", Author: "ada", Type: "EXECUTED"}, {ID: "b", Author: "ada", File: "x.sql", Type: "RAN"}}},
+		{Tool: adoption.Liquibase, Schema: "public", Name: "log", Changesets: []adoption.Changeset{{ID: "a", Author: "ada", Type: "EXECUTED"}, {ID: "b", Author: "ada", File: "x.sql", Type: "RAN"}}, LockedBy: "ada's laptop"},
 		{Tool: adoption.Flyway, Schema: "public", Name: "old", Ranked: true, Fault: "its column type holds what is no such value: unknown migration type 'INIT' found in schema history"},
 		{Tool: adoption.Unknown, Schema: "rails", Name: "schema_migrations"},
 	}
