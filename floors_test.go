@@ -33,6 +33,7 @@ var floors = map[string]int{
 	"migration":        1,
 	"internal/txblock": 1,
 
+	"adoption":          2,
 	"internal/lint":     2,
 	"internal/pipeline": 2,
 

@@ -75,6 +75,16 @@ var verbs = []verb{
 		Settings: []string{"cleanDisabled", "schemas", "defaultSchema"},
 	},
 	{
+		Name: "adopt", Summary: "say what the first run on a database would do",
+		Text: "Looks for the history of Flyway (3 to 13), golang-migrate, goose or Liquibase, compares it with the scripts, and says\n" +
+			"what stands in the way and which commands to type, in order. It only reads, in one read-only transaction; initSql and\n" +
+			"callbacks do not run. The exit code is 0 when nothing stands in the way, 4 when scripts and history disagree, 8\n" +
+			"when something has to be decided first (1 under the name flyway).",
+		Example: []string{"adopt", "adopt -locations=filesystem:db/migrations", "adopt -table=schema_version", "adopt -outputType=json"},
+		Settings: []string{"locations", "schemas", "defaultSchema", "table", "target", "cherryPick", "outOfOrder", "baselineOnMigrate", "baselineVersion",
+			"ignoreMigrationPatterns", "skein.ignoreJavaMigrations", "outputType"},
+	},
+	{
 		Name: "config explain", Summary: "print every setting in effect and where it came from",
 		Text:    "Lists each effective value, the file and line, variable or flag that gave it, and what it overrode. Passwords are masked.",
 		Example: []string{"config explain", "config explain -configFiles=prod.toml -environment=prod"},
@@ -93,7 +103,7 @@ var verbs = []verb{
 // laterVerbs are words of Flyway's, and of Skein's plan, that this release does not know how to follow.
 var laterVerbs = []string{
 	"check", "add", "init", "deploy", "diff", "diffText", "generate", "model", "prepare", "snapshot",
-	"auth", "mcp", "list-engines", "testConnection", "plan", "lint", "adopt", "squash", "status", "wait", "server",
+	"auth", "mcp", "list-engines", "testConnection", "plan", "lint", "squash", "status", "wait", "server",
 }
 
 // together are the verbs that may stand on one line.

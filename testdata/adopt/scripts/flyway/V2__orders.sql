@@ -1,0 +1,2 @@
+create table orders (id int primary key, customer int references customer);
+-- the end

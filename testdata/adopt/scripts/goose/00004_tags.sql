@@ -1,0 +1,2 @@
+-- +goose Up
+create table tags (id int primary key);
