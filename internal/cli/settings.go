@@ -53,8 +53,8 @@ func engineConfig(s *config.Settings, p Process, flyway bool) (skein.Config, []c
 	}
 	c.TargetVersion = check(&d, "target", migration.ParseTarget)
 	c.BaselineVersion = check(&d, "baselineVersion", migration.ParseVersion)
-	c.MarkApplied = check(&d, "skein.markApplied", migration.ParseVersion)
-	c.RunAgain = check(&d, "skein.runAgain", migration.ParseVersion)
+	c.MarkApplied = check(&d, "skein.markApplied", versionOrNone)
+	c.RunAgain = check(&d, "skein.runAgain", versionOrNone)
 	c.IgnoreMigrationPatterns = d.ignorePatterns()
 	c.RequireMigrations = orElse(s, "skein.requireMigrations", !flyway)
 	var err error
@@ -103,6 +103,13 @@ func check[T any](d *door, key string, parse func(string) (T, error)) T {
 		d.add(key, err)
 	}
 	return v
+}
+
+func versionOrNone(text string) (migration.Version, error) {
+	if text == "" {
+		return migration.Version{}, nil
+	}
+	return migration.ParseVersion(text)
 }
 
 func (d *door) prefix(key string) *string {
