@@ -51,6 +51,9 @@ func (r *run) clean(ctx context.Context, result *CleanResult) error {
 		}
 		order = append(order, schema)
 	}
+	if err := r.forgetJournal(ctx); err != nil {
+		return err
+	}
 	// A second pass the other way round takes what the first could not, because another schema still needed it.
 	backwards := slices.Clone(order)
 	slices.Reverse(backwards)

@@ -107,6 +107,13 @@ type Config struct {
 	LockRetryCount *int
 	// KeepSessionState lets what a script SETs reach the next script, as Flyway does (docs/flyway.md).
 	KeepSessionState bool
+	// MarkApplied makes Repair record the pending version as applied, without running it; RunAgain makes it forget how far
+	// a script that cannot be one transaction has come, so that the next run begins with its first statement. Both do
+	// nothing else, and want a Reason, which is kept in the JournalSchema.
+	MarkApplied, RunAgain migration.Version
+	Reason                string
+	// JournalSchema is the schema of Skein's own tables, which scripts that cannot be one transaction need; "" means skein.
+	JournalSchema string
 	// DurableEach waits for the disk at the commit of each script. Else small scripts share their way to the server, each
 	// still a transaction of its own, and the last of at most 100 commits brings all to disk before any is told to be
 	// applied.

@@ -40,6 +40,10 @@ var grantCases = []grantCase{
 		config: skein.Config{Source: scripts(append([]string{"V2__two.sql", "create table b (id int);"}, one...)...)}, run: runMigrate,
 	},
 	{
+		name: "migrate journal", prepare: "create schema app",
+		config: skein.Config{Source: scripts(append([]string{"V2__two.sql", "create index concurrently i on a(id);"}, one...)...)}, run: runMigrate,
+	},
+	{
 		name: "undo", prepare: "create schema app", applied: one, config: skein.Config{Source: scripts(append([]string{"U1__one.sql", "select 1;"}, one...)...)},
 		run: func(ctx context.Context, cfg skein.Config) error { _, err := skein.Undo(ctx, cfg); return err },
 	},

@@ -76,6 +76,13 @@ type (
 		OutOfOrder    bool
 		Skipped       bool // SkipExecutingMigrations: recorded, not run
 	}
+	// Resumed comes when a script that cannot be one transaction goes on where an earlier run stopped: its first Done
+	// statements are not run again, but for those that only set up the session.
+	Resumed struct {
+		Script      *migration.Script
+		Done, Total int
+		Line        int // of the statement that comes next; 0: all were done
+	}
 	// StepDone comes after each script that ran and was recorded.
 	StepDone struct {
 		Script       *migration.Script
@@ -150,6 +157,12 @@ type (
 		Row    migration.Row
 		Script *migration.Script
 	}
+	// DecidedByHand comes from Repair with MarkApplied, or else RunAgain.
+	DecidedByHand struct {
+		Script  *migration.Script
+		Applied bool
+		Reason  string
+	}
 	// Repaired closes Repair.
 	Repaired struct {
 		Schema, Table string
@@ -195,6 +208,7 @@ func (Validated) event()       {}
 func (Planned) event()         {}
 func (LockWaiting) event()     {}
 func (StepStarted) event()     {}
+func (Resumed) event()         {}
 func (StepDone) event()        {}
 func (StatementDone) event()   {}
 func (QueryResult) event()     {}
@@ -207,6 +221,7 @@ func (Undone) event()          {}
 func (RepairRemoved) event()   {}
 func (RepairDeleted) event()   {}
 func (RepairAligned) event()   {}
+func (DecidedByHand) event()   {}
 func (Repaired) event()        {}
 func (Cleaned) event()         {}
 func (Dropped) event()         {}

@@ -10,6 +10,7 @@ import (
 	"github.com/skein-db/skein/internal/postgres"
 	"github.com/skein-db/skein/internal/sqlsplit"
 	"github.com/skein-db/skein/internal/txblock"
+	"github.com/skein-db/skein/migration"
 )
 
 // execution is one text, or a script with the callbacks around it, on its way through the server.
@@ -24,8 +25,12 @@ type execution struct {
 	// hold keeps the transaction open at the end, and finds it open at the start: a member of a group.
 	hold bool
 	done int // statements of scripts that were carried out
+	// resumed is how many statements an earlier run had carried out.
+	resumed int
 	// began says of a program that it was started, or was about to be.
 	began bool
+	// journals is the script whose progress the journal keeps when it runs outside of a single transaction; nil: none.
+	journals *migration.Script
 	// fenced says that its transaction is to be one that records a step (see fence).
 	fenced bool
 	// asynchronous lets the commit return before it is on disk; a later one brings both there.
@@ -37,9 +42,12 @@ type execution struct {
 // and the session is back too.
 func (x *execution) execute(ctx context.Context) error {
 	var err error
-	if x.mode == together && !x.hold && len(x.run.cfg.ErrorOverrides) == 0 {
+	switch {
+	case x.mode == together && !x.hold && len(x.run.cfg.ErrorOverrides) == 0:
 		err = x.together(ctx)
-	} else {
+	case !x.mode.transactional() && x.journals != nil:
+		err = x.journaled(ctx)
+	default:
 		err = x.stepwise(ctx)
 	}
 	if err != nil {

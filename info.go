@@ -42,6 +42,9 @@ func (r *run) info(ctx context.Context, result *InfoResult) error {
 		return err
 	}
 	result.Entries = entries
+	if result.Unfinished, err = r.unfinished(ctx, entries); err != nil {
+		return err
+	}
 	result.Version, _ = migration.CurrentVersion(entries)
 	result.SchemasEmpty = true
 	for _, schema := range r.managed {

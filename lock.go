@@ -85,10 +85,14 @@ func (r *run) holder(ctx context.Context, key int64) (Holder, bool) {
 	if err != nil || !found {
 		return Holder{}, false // gone meanwhile, or not to be seen: the next try tells
 	}
+	return holderOf(h), true
+}
+
+func holderOf(h postgres.LockHolder) Holder {
 	return Holder{
 		PID: h.PID, User: h.User, Application: h.Application, Host: h.Host, State: h.State, Query: h.Query,
 		Since: time.Duration(h.Age * float64(time.Second)),
-	}, true
+	}
 }
 
 func (r *run) lockError(ctx context.Context, key int64, bound time.Duration) error {

@@ -1,8 +1,10 @@
 package skein
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/skein-db/skein/internal/postgres"
@@ -129,6 +131,21 @@ func mixedError(refused, plain *piece) error {
 		Hint: "move " + refused.verdict.What + " into a script of its own, or set mixed=true to run the whole script without a transaction",
 	}
 }
+
+// setsSession reports whether the statement does nothing but set up the session, so that a script that goes on in
+// another one needs it again.
+func (p *piece) setsSession() bool {
+	if p.callback != nil || p.verdict.Class != txblock.Plain {
+		return false
+	}
+	for first := range sqlsplit.Tokens(p.text.sql[p.stmt.Body:p.stmt.End]) {
+		return slices.ContainsFunc([]string{"set", "reset", "prepare", "deallocate", "load", "listen", "unlisten", "show"}, first.Is)
+	}
+	return true // nothing but a comment
+}
+
+// what names the statement in messages.
+func (p *piece) what() string { return cmp.Or(p.verdict.What, fmt.Sprintf("statement %d", p.index+1)) }
 
 // setsTransaction reports whether the statement is one that PostgreSQL takes only before a transaction's first query.
 func (p *piece) setsTransaction() bool {

@@ -36,6 +36,9 @@ func (r *run) repair(ctx context.Context, result *RepairResult) error {
 	if err := r.readHistory(ctx); err != nil {
 		return err
 	}
+	if !r.cfg.MarkApplied.IsZero() || !r.cfg.RunAgain.IsZero() {
+		return r.decideByHand(ctx, result)
+	}
 	fix, err := migration.PlanRepair(r.scripts, r.rows, migration.RepairOptions{
 		Ignore: r.ignore(false), IgnoreJava: r.cfg.ignoresJava, CherryPick: r.cfg.CherryPick,
 	})

@@ -23,8 +23,18 @@ type InfoResult struct {
 	Entries []migration.Entry
 	// Version is the current version; zero when no versioned migration is applied.
 	Version migration.Version
+	// Unfinished are pending scripts of which an earlier run has carried out some statements.
+	Unfinished []Unfinished
 	// SchemasEmpty says that every managed schema is missing or empty.
 	SchemasEmpty bool
+}
+
+// Unfinished is a script that stopped half-way.
+type Unfinished struct {
+	Script *migration.Script
+	Done   int  // statements that were carried out
+	Open   bool // the end of the one after them is not known
+	Since  string
 }
 
 // MigrateResult is what Migrate did. After an error it tells what was done before.
@@ -84,6 +94,7 @@ type RepairResult struct {
 	Removed []migration.Row       // failed rows, deleted
 	Deleted []migration.Row       // rows whose script is gone, marked as deleted
 	Aligned []migration.Alignment // rows whose checksum, description or type now follow the script
+	Decided *migration.Script     // the script that MarkApplied or RunAgain was about
 }
 
 // CleanResult is what Clean emptied and dropped.

@@ -141,7 +141,6 @@ func TestScriptWithItsOwnTransactions(t *testing.T) {
 	if len(warned) != 1 || !strings.Contains(warned[0], "V1__own.sql: the script begins and commits") {
 		t.Errorf("warnings %q", warned)
 	}
-	db.Exec(t, "drop table a")
 	if _, err := migrate(t, db, skein.Config{Source: src("insert into a values (3);")}); err != nil {
 		t.Fatal(err)
 	}

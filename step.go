@@ -44,6 +44,7 @@ func (r *run) prepareStep(ctx context.Context, plan migration.Plan, i int, g *gr
 		if err = s.surround(pieces); err != nil {
 			return nil, err
 		}
+		s.x.journals = s.Script
 	}
 	if g != nil {
 		s.x.mode, s.x.hold = g.mode, g.mode == stepwise
@@ -272,6 +273,8 @@ func (r *run) stepError(ctx context.Context, err error, s *step) error {
 	case ctx.Err() != nil:
 		e.Kind = KindInterrupted
 		e.Hint = "it is safe to run the same command again"
+	case x.resumed > 0:
+		e.Hint = fmt.Sprintf("its first %d statements were carried out by an earlier run; if they have been taken back by hand, run: skein repair -runAgain=%s -reason=...", x.resumed, script.Version)
 	case e.Hint == "":
 		e.Hint = "fix the script, then run: skein " + r.way.verb()
 	}
@@ -283,11 +286,11 @@ func (r *run) stepError(ctx context.Context, err error, s *step) error {
 	case x.mode.transactional():
 		e.Kept = "nothing of " + name(script) + " was kept (it ran in a transaction)"
 	case x.mode == steered:
-		e.Kept = fmt.Sprintf("what %s had committed before stays; it is not recorded as %s", name(script), r.way.recorded())
+		e.Kept = fmt.Sprintf("what %s had committed before stays, and the next run goes on after it; it is not recorded as %s", name(script), r.way.recorded())
 	case x.done == 0:
 		e.Kept = "nothing of " + name(script) + " was kept (its first statement failed)"
 	default:
-		e.Kept = fmt.Sprintf("the %d statements of %s before it stay (it ran outside a transaction); it is not recorded as %s", x.done, name(script), r.way.recorded())
+		e.Kept = fmt.Sprintf("the %d statements of %s before it stay (it ran outside a transaction), and the next run goes on with this one; it is not recorded as %s", x.done, name(script), r.way.recorded())
 	}
 	e.Kept += r.earlier(s.index)
 	return e
@@ -317,7 +320,7 @@ func (r *run) lost(ctx context.Context, cause error, s *step) error {
 	case s.x.mode.transactional():
 		e.Kept = "nothing of " + name(s.Script) + " was kept (it ran in a transaction)"
 	default:
-		e.Kept = fmt.Sprintf("%s ran outside a transaction: what it did before may stay; it is not recorded as %s", name(s.Script), r.way.recorded())
+		e.Kept = fmt.Sprintf("%s ran outside a transaction: what it did before stays, and the next run goes on from there; it is not recorded as %s", name(s.Script), r.way.recorded())
 	}
 	e.Kept += r.earlier(s.index)
 	return e

@@ -192,3 +192,14 @@ func settingsTable(s *config.Settings, dir string) string {
 	}
 	return b.String()
 }
+
+// printUnfinished names the scripts that stopped half-way.
+func printUnfinished(c *console, scripts []skein.Unfinished) {
+	for _, u := range scripts {
+		open := ""
+		if u.Open {
+			open = ", and how the next one ended is to be found out"
+		}
+		c.info("%s was begun on %s and not finished: %s carried out%s; the next migrate goes on from there", u.Script.Path, u.Since, plural(u.Done, "statement"), open)
+	}
+}

@@ -38,6 +38,10 @@ func (n *narrator) report(event skein.Event) {
 		n.setup(e)
 	case skein.Validated, skein.Planned, skein.StepStarted, skein.StepDone, skein.CallbackStarted, skein.Migrated, skein.Undone:
 		n.migrating(e)
+	case skein.DecidedByHand:
+		n.console.info("%s", decided(e))
+	case skein.Resumed:
+		n.resumed(e)
 	case skein.StatementDone:
 		n.console.debugf("%s:%d: %s, %d rows%s", e.Path, e.Line, e.Tag, e.Rows, took(e.Took))
 	case skein.Detail:
@@ -305,4 +309,19 @@ func orUnknown(s string) string {
 		return "unknown"
 	}
 	return s
+}
+
+func (n *narrator) resumed(e skein.Resumed) {
+	if e.Line == 0 {
+		n.console.info("%s: all of its statements were carried out by an earlier run that did not get to record it", e.Script.Path)
+		return
+	}
+	n.console.info("%s: %s of %d were carried out by an earlier run; going on with line %d", e.Script.Path, plural(e.Done, "statement"), e.Total, e.Line)
+}
+
+func decided(e skein.DecidedByHand) string {
+	if e.Applied {
+		return fmt.Sprintf("%s is recorded as applied, without having been run: %s", e.Script.Path, e.Reason)
+	}
+	return fmt.Sprintf("%s will begin with its first statement again: %s", e.Script.Path, e.Reason)
 }

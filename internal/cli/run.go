@@ -147,6 +147,9 @@ func (r *runner) info(ctx context.Context) outcome {
 		}
 	default:
 		printInfo(r.console, result, entries, r.settings, r.process.Dir, time.Local)
+		if !r.console.flyway {
+			printUnfinished(r.console, result.Unfinished)
+		}
 	}
 	return outcome{document: infoDocument(result, entries, time.Now())}
 }

@@ -32,7 +32,7 @@ func engineConfig(s *config.Settings, p Process, flyway bool) (skein.Config, []c
 		OutOfOrder: s.Bool("outOfOrder"), SkipExecutingMigrations: s.Bool("skipExecutingMigrations"),
 		CherryPick: s.List("cherryPick"), SkipValidate: !s.Bool("validateOnMigrate"), IgnoreJavaMigrations: s.List("skein.ignoreJavaMigrations"),
 		Mixed: s.Bool("mixed"), Group: s.Bool("group"), NoTransactions: !s.Bool("executeInTransaction"),
-		InstalledBy: s.Text("installedBy"), KeepSessionState: s.Bool("skein.keepSessionState"), DurableEach: s.Bool("skein.durableEach"),
+		InstalledBy: s.Text("installedBy"), KeepSessionState: s.Bool("skein.keepSessionState"), DurableEach: s.Bool("skein.durableEach"), JournalSchema: s.Text("skein.journalSchema"), Reason: s.Text("skein.reason"),
 		LockRetryCount: new(s.Int("lockRetryCount")), DiscardQueryResults: !s.Bool("outputQueryResults"),
 		BaselineDescription: s.Text("baselineDescription"), BaselineOnMigrate: s.Bool("baselineOnMigrate"),
 		AllowClean: !s.Bool("cleanDisabled"),
@@ -53,6 +53,8 @@ func engineConfig(s *config.Settings, p Process, flyway bool) (skein.Config, []c
 	}
 	c.TargetVersion = check(&d, "target", migration.ParseTarget)
 	c.BaselineVersion = check(&d, "baselineVersion", migration.ParseVersion)
+	c.MarkApplied = check(&d, "skein.markApplied", versionOrNone)
+	c.RunAgain = check(&d, "skein.runAgain", versionOrNone)
 	c.IgnoreMigrationPatterns = d.ignorePatterns()
 	c.RequireMigrations = orElse(s, "skein.requireMigrations", !flyway)
 	var err error
@@ -101,6 +103,13 @@ func check[T any](d *door, key string, parse func(string) (T, error)) T {
 		d.add(key, err)
 	}
 	return v
+}
+
+func versionOrNone(text string) (migration.Version, error) {
+	if text == "" {
+		return migration.Version{}, nil
+	}
+	return migration.ParseVersion(text)
 }
 
 func (d *door) prefix(key string) *string {

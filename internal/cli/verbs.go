@@ -64,9 +64,10 @@ var verbs = []verb{
 	{
 		Name: "repair", Summary: "make the schema history follow the scripts",
 		Text: "Removes the rows of failed migrations, marks as deleted what has no script any more, and takes over checksums,\n" +
-			"descriptions and types from the scripts. It changes the history only, at once, and prints each change.",
-		Example:  []string{"repair"},
-		Settings: []string{"locations", "cherryPick", "ignoreMigrationPatterns", "skein.ignoreJavaMigrations"},
+			"descriptions and types from the scripts. It changes the history only, at once, and prints each change.\n" +
+			"With markApplied or runAgain it decides about one script that stopped half-way, and does nothing else.",
+		Example:  []string{"repair", "repair -markApplied=7 -reason='finished by hand, see CHG-1234'"},
+		Settings: []string{"locations", "skein.markApplied", "skein.runAgain", "skein.reason", "cherryPick", "ignoreMigrationPatterns", "skein.ignoreJavaMigrations"},
 	},
 	{
 		Name: "clean", Summary: "drop everything in the configured schemas",

@@ -133,6 +133,10 @@ var table = build([]Key{
 	// Skein's own.
 	{Name: "skein.exitCodes", Default: "skein", Forms: global, Words: []string{"flyway", "skein"}, Note: "whose exit codes are used"},
 	{Name: "skein.keepSessionState", Kind: Boolean, Default: "false", Forms: global, Note: "let session state leak from one script to the next, as Flyway does"},
+	{Name: "skein.journalSchema", Default: "skein", Forms: global, Note: "the schema of Skein's own tables, made when a script first needs them"},
+	{Name: "skein.markApplied", Forms: global, Note: "repair: record this pending version as applied without running it"},
+	{Name: "skein.runAgain", Forms: global, Note: "repair: forget how far this version's script has come; the next run begins with its first statement"},
+	{Name: "skein.reason", Forms: global, Note: "why markApplied or runAgain is right; kept in journalSchema"},
 	{Name: "skein.durableEach", Kind: Boolean, Default: "false", Forms: global, Note: "wait for the disk at the commit of each script, not of each 100 small ones"},
 	{Name: "skein.requireMigrations", Kind: Boolean, Default: "true", Forms: global, Note: "finding no migrations is an error (under the name flyway: a warning)"},
 	{Name: "skein.ignoreJavaMigrations", Kind: List, Forms: global, Note: "versions, or *: rows of Java migrations that need no file"},

@@ -76,7 +76,7 @@ func (f facts) differ(other facts) []string {
 // database reads the facts that a run left in the database.
 func (f facts) database(t *testing.T, db *pgtest.DB) {
 	t.Helper()
-	const own = "nspname !~ '^pg_|information_schema'"
+	const own = "nspname !~ '^pg_|information_schema|^skein$'" // the journal's schema is Skein's alone
 	f.add("schemas", db.Value(t, "select string_agg(nspname, ' ' order by nspname) from pg_namespace where "+own))
 	rows := db.Rows(t, "select nspname||'.'||relname||' '||relkind::text from pg_class c join pg_namespace n on n.oid = relnamespace where "+
 		own+" and relkind in ('r','v','m','p','S')")

@@ -142,12 +142,16 @@ func (c *Conn) Partitioned(ctx context.Context, relation string) (bool, error) {
 
 // Blocker describes the session that holds the advisory lock key, if one can be seen.
 func (c *Conn) Blocker(ctx context.Context, key int64) (LockHolder, bool, error) {
-	rows, err := c.query(ctx, fmt.Sprintf(`select l.pid, coalesce(a.usename, ''), coalesce(a.application_name, ''),
-	coalesce(pg_catalog.host(a.client_addr), ''), coalesce(a.state, ''), coalesce(a.query, ''),
-	coalesce(extract(epoch from pg_catalog.clock_timestamp() - a.xact_start), 0)::pg_catalog.float8
-	from pg_catalog.pg_locks l left join pg_catalog.pg_stat_activity a on a.pid = l.pid
+	return c.session(ctx, fmt.Sprintf(`from pg_catalog.pg_locks l left join pg_catalog.pg_stat_activity a on a.pid = l.pid
 	where l.locktype = 'advisory' and l.granted and l.objsubid = 1 and l.database = (select oid from pg_catalog.pg_database where datname = pg_catalog.current_database())
 	and l.classid = %d and l.objid = %d limit 1`, uint32(uint64(key)>>32), uint32(uint64(key)&0xffffffff)))
+}
+
+// session describes the first session that a query's rest finds; a is pg_stat_activity there.
+func (c *Conn) session(ctx context.Context, from string) (LockHolder, bool, error) {
+	rows, err := c.query(ctx, `select coalesce(a.pid, 0), coalesce(a.usename, ''), coalesce(a.application_name, ''),
+	coalesce(pg_catalog.host(a.client_addr), ''), coalesce(a.state, ''), coalesce(a.query, ''),
+	coalesce(extract(epoch from pg_catalog.clock_timestamp() - a.xact_start), 0)::pg_catalog.float8 `+from)
 	if err != nil || len(rows) == 0 {
 		return LockHolder{}, false, err
 	}

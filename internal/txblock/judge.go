@@ -5,15 +5,23 @@ import "strings"
 func create(r *reader, _ int) Verdict {
 	switch {
 	case r.words("database"):
-		return refused("CREATE DATABASE")
+		return refusedOf("CREATE DATABASE", r.name(), "")
 	case r.words("tablespace"):
-		return refused("CREATE TABLESPACE")
+		return refusedOf("CREATE TABLESPACE", r.name(), "")
 	case r.words("index", "concurrently"), r.words("unique", "index", "concurrently"):
-		return refused("CREATE INDEX CONCURRENTLY")
+		r.words("if", "not", "exists")
+		index := ""
+		if !r.words("on") {
+			index = r.name()
+			r.words("on")
+		}
+		r.words("only")
+		return refusedOf("CREATE INDEX CONCURRENTLY", index, r.name())
 	case r.words("subscription"):
+		name := r.name()
 		// The slot on the publisher is what no rollback takes back.
 		if o := r.withOptions(); o.on("connect", true) && o.on("create_slot", true) {
-			return refused("CREATE SUBSCRIPTION ... WITH (create_slot = true)")
+			return refusedOf("CREATE SUBSCRIPTION ... WITH (create_slot = true)", name, "")
 		}
 	}
 	return Verdict{}
@@ -22,13 +30,13 @@ func create(r *reader, _ int) Verdict {
 func drop(r *reader, _ int) Verdict {
 	switch {
 	case r.words("database"):
-		return refused("DROP DATABASE")
+		return refusedOf("DROP DATABASE", r.nameIfExists(), "")
 	case r.words("tablespace"):
-		return refused("DROP TABLESPACE")
+		return refusedOf("DROP TABLESPACE", r.nameIfExists(), "")
 	case r.words("index", "concurrently"):
-		return refused("DROP INDEX CONCURRENTLY")
+		return refusedOf("DROP INDEX CONCURRENTLY", r.nameIfExists(), "")
 	case r.words("subscription"):
-		return refused("DROP SUBSCRIPTION")
+		return refusedOf("DROP SUBSCRIPTION", r.nameIfExists(), "")
 	}
 	return Verdict{}
 }
@@ -58,10 +66,13 @@ func alter(r *reader, server int) Verdict {
 func detach(r *reader) Verdict {
 	r.words("if", "exists")
 	r.words("only")
-	r.name()
+	table := r.name()
 	r.symbol("*")
-	if r.words("detach", "partition") && r.name() != "" && r.words("concurrently") {
-		return refused("ALTER TABLE ... DETACH CONCURRENTLY")
+	if !r.words("detach", "partition") {
+		return Verdict{}
+	}
+	if partition := r.name(); partition != "" && r.words("concurrently") {
+		return refusedOf("ALTER TABLE ... DETACH CONCURRENTLY", partition, table)
 	}
 	return Verdict{}
 }

@@ -68,6 +68,11 @@ func (r *reader) name() string {
 	}
 }
 
+func (r *reader) nameIfExists() string {
+	r.words("if", "exists")
+	return r.name()
+}
+
 // options are those of a parenthesised list, by name in lower case; without a value they are "true".
 type options map[string]string
 

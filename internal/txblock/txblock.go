@@ -48,7 +48,10 @@ type Verdict struct {
 	Class    Class
 	Relation string      // with AskTable and AskIndex: the name as written, schema and quotes included, without blanks
 	Control  ControlKind // with Control
-	What     string      // the statement's kind for messages, as PostgreSQL's own messages call it; "" when Plain
+	// Object and Table name what a Refused statement is about, as Relation does: the index, partition, database,
+	// tablespace or subscription, and the table that an index or partition belongs to. Empty where the text does not say.
+	Object, Table string
+	What          string // the statement's kind for messages, as PostgreSQL's own messages call it; "" when Plain
 }
 
 // Of judges one statement, as sqlsplit cuts it, for a server of the version server_version_num. With server 0, a
@@ -98,6 +101,10 @@ func judgeOf(first sqlsplit.Token) judge {
 func always(v Verdict) judge { return func(*reader, int) Verdict { return v } }
 
 func refused(what string) Verdict { return Verdict{Class: Refused, What: what} }
+
+func refusedOf(what, object, table string) Verdict {
+	return Verdict{Class: Refused, What: what, Object: object, Table: table}
+}
 
 // from reports whether the server is of the major version or later, or not known.
 func from(server, major int) bool { return server == 0 || server >= major*10000 }
