@@ -31,10 +31,14 @@ func (f *folders) Load(ctx context.Context) (Release, error) {
 			}
 			continue
 		}
-		physical := func(path string) string { return filepath.Join(l.physical, filepath.FromSlash(path)) }
+		inside := strings.TrimSuffix(l.physical, string(filepath.Separator)) + string(filepath.Separator)
 		w := walk{fsys: os.DirFS(l.physical), wanted: f.wanted, place: func(path, name string) migration.File {
-			return migration.File{Path: name, Location: l.descriptor, Physical: physical(path)}
-		}, read: func(path string) ([]byte, error) { return readFile(physical(path)) }}
+			file := migration.File{Path: name, Location: l.descriptor, Physical: inside + filepath.FromSlash(path)}
+			if path == "." {
+				file.Physical = l.physical
+			}
+			return file
+		}, read: readFile}
 		if l.glob != nil {
 			w.rename = l.glob.match
 		}

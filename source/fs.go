@@ -64,6 +64,6 @@ func (e embedded) walk(ctx context.Context, dir string) (*walk, error) {
 	}
 	w := &walk{fsys: sub, wanted: func(string) bool { return true }, place: func(p, name string) migration.File {
 		return migration.File{Path: name, Location: "embed:" + dir, Physical: path.Join(dir, p)}
-	}, read: func(p string) ([]byte, error) { return fs.ReadFile(sub, p) }}
+	}, read: func(p string) ([]byte, error) { return fs.ReadFile(e.fsys, p) }}
 	return w, w.run(ctx)
 }
