@@ -75,7 +75,7 @@ func (c *Conn) ReadFacts(ctx context.Context, schema string, schemas []string, t
 // told takes what the server reported on its own when the connection began, as servers from version 14 on do unless a
 // pooler stands between; more is what has to be asked otherwise.
 func (c *Conn) told(f *Facts) (all bool, more string) {
-	status := c.pgx.PgConn().ParameterStatus
+	status := c.pg.ParameterStatus
 	version, standby, readOnly := status("server_version"), status("in_hot_standby"), status("default_transaction_read_only")
 	var major, minor int
 	if n, _ := fmt.Sscanf(version, "%d.%d", &major, &minor); n < 2 || standby == "" || readOnly == "" {
