@@ -49,7 +49,7 @@ func (f *folders) Load(ctx context.Context) (Release, error) {
 		if l.glob != nil && len(w.files) == 0 {
 			w.warnings = append(w.warnings, strings.TrimSuffix(fmt.Sprintf("no file matches location %s; %s", l.descriptor, l.glob.hint), "; "))
 		}
-		out.Files = append(out.Files, w.files...)
+		out.add(w.files)
 		out.Warnings = append(out.Warnings, w.warnings...)
 	}
 	if len(wrong) == 1 {

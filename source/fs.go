@@ -34,7 +34,7 @@ func (e embedded) Load(ctx context.Context) (Release, error) {
 			wrong = append(wrong, err)
 			continue
 		}
-		out.Files = append(out.Files, w.files...)
+		out.add(w.files)
 		out.Warnings = append(out.Warnings, w.warnings...)
 	}
 	if len(wrong) == 1 {

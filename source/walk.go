@@ -61,6 +61,7 @@ func (w *walk) folder(ctx context.Context, dir string, info fs.FileInfo) error {
 		w.warn(dir, "skipped this folder: %v", cause(err))
 		return nil
 	}
+	w.found = slices.Grow(w.found, len(entries))
 	w.above = append(w.above, info)
 	defer func() { w.above = w.above[:len(w.above)-1] }()
 	for _, entry := range entries {

@@ -121,10 +121,17 @@ func (c *Conn) ReadHistory(ctx context.Context, h History) ([]migration.Row, err
 	return rows, err
 }
 
+// fewRows is how many rows a history may have before its list is made anew, twice as long. What is not used of it was
+// never touched, and costs nothing.
+const fewRows = 1024
+
 func (c *Conn) historyRows(ctx context.Context, sql string) ([]migration.Row, error) {
-	var out []migration.Row
+	out := make([]migration.Row, 0, fewRows)
 	err := c.CopyOut(ctx, sql, func(values []string) error {
 		row, err := historyRow(values)
+		if len(out) == cap(out) {
+			out = slices.Grow(out, len(out))
+		}
 		out = append(out, row)
 		return err
 	})
