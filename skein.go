@@ -57,6 +57,7 @@ type run struct {
 
 	rows       []migration.Row   // the history as last read
 	entries    []migration.Entry // what comparing scripts and rows gave; nil once anything may have changed the history
+	ahead      sync.WaitGroup    // reading the rows before they are needed
 	prefetched bool              // rows are from the start of the run, and nothing has happened since
 	lockSeen   time.Time         // last sign of life of the lock
 	reporting  sync.Mutex
@@ -106,8 +107,8 @@ func open(ctx context.Context, cfg Config) (*run, error) {
 	return r, nil
 }
 
-// look connects, as long as connecting lasts, and reads the facts and the history. If the history cannot be read, the
-// next one to need it asks again and tells.
+// look connects, as long as connecting lasts, reads the facts, and begins to read the history. If the history cannot be
+// read, the next one to need it asks again and tells.
 func (r *run) look(ctx, connecting context.Context) error {
 	if err := r.connect(connecting); err != nil {
 		return err
@@ -115,7 +116,7 @@ func (r *run) look(ctx, connecting context.Context) error {
 	if err := r.survey(ctx); err != nil {
 		return err
 	}
-	r.prefetched = r.readHistory(ctx) == nil
+	r.ahead.Go(func() { r.prefetched = r.readHistory(ctx) == nil })
 	return nil
 }
 
@@ -140,7 +141,9 @@ func (r *run) begin(ctx context.Context, files, callbacks source.Release) error 
 	for _, text := range slices.Concat(files.Warnings, callbacks.Warnings) {
 		r.warn(Warning{Text: text})
 	}
-	if err := r.resolve(files, callbacks); err != nil {
+	err := r.resolve(files, callbacks)
+	r.ahead.Wait()
+	if err != nil {
 		return err
 	}
 	if !r.has("afterConnect") && r.cfg.InitSQL == "" {
@@ -157,7 +160,6 @@ func (r *run) begin(ctx context.Context, files, callbacks source.Release) error 
 			texts = append(texts, c.Text)
 		}
 	}
-	var err error
 	if r.session, err = r.conn.CaptureSession(ctx, texts...); err != nil {
 		return r.wrap(err)
 	}
@@ -298,6 +300,7 @@ func (r *run) serverVersion() string {
 func (r *run) exists(schema string) bool { return slices.Contains(r.facts.Existing, schema) }
 
 func (r *run) close() {
+	r.ahead.Wait()
 	if r.lock != nil {
 		r.lock.Close()
 	}
