@@ -57,6 +57,7 @@ type run struct {
 
 	rows       []migration.Row   // the history as last read
 	entries    []migration.Entry // what comparing scripts and rows gave; nil once anything may have changed the history
+	ahead      sync.WaitGroup    // reading the rows before they are needed
 	prefetched bool              // rows are from the start of the run, and nothing has happened since
 	lockSeen   time.Time         // last sign of life of the lock
 	reporting  sync.Mutex
@@ -65,8 +66,9 @@ type run struct {
 	baselined  bool                   // the baseline's row went in together with the schemas
 }
 
-// open loads the scripts and connects, side by side, and brings both together. Programs that are to run before there is
-// a connection are found only by loading: where there are some, the connection that was begun is given up for another.
+// open loads the scripts while the connection is made and the target looked at, and brings both together. The server
+// has the longer way, so connecting comes first and in this goroutine. Programs that are to run before there is a
+// connection are found only by loading: where there are some, the connection is given up for another.
 func open(ctx context.Context, cfg Config) (*run, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
@@ -74,22 +76,27 @@ func open(ctx context.Context, cfg Config) (*run, error) {
 	r := &run{cfg: cfg}
 	early, giveUp := context.WithCancel(ctx)
 	defer giveUp()
-	connecting := make(chan error, 1)
-	go func() { connecting <- r.connect(early) }()
-	files, callbacks, err := cfg.load(ctx)
-	first := err == nil && hasBeforeConnect(files.Files, callbacks.Files)
-	if first {
-		giveUp()
-	}
-	connectErr := <-connecting
+	var files, callbacks source.Release
+	var first bool
+	loading := make(chan error, 1)
+	go func() {
+		var err error
+		files, callbacks, err = cfg.load(ctx)
+		if first = err == nil && hasBeforeConnect(files.Files, callbacks.Files); first {
+			giveUp()
+		}
+		loading <- err
+	}()
+	lookErr := r.look(ctx, early)
+	err := <-loading
 	if first {
 		r.close()
-		r.conn, r.warnings = nil, nil
+		r.conn, r.warnings, r.facts = nil, nil, postgres.Facts{}
 		if err = r.beforeConnect(ctx, files.Files, callbacks.Files); err == nil {
-			connectErr = r.connect(ctx)
+			lookErr = r.look(ctx, ctx)
 		}
 	}
-	if err := cmp.Or(sourceError(err), connectErr); err != nil {
+	if err := cmp.Or(sourceError(err), lookErr); err != nil {
 		r.close()
 		return nil, err
 	}
@@ -100,11 +107,21 @@ func open(ctx context.Context, cfg Config) (*run, error) {
 	return r, nil
 }
 
-// begin looks at the target and resolves the scripts, whose built-in placeholders need it.
-func (r *run) begin(ctx context.Context, files, callbacks source.Release) error {
+// look connects, as long as connecting lasts, reads the facts, and begins to read the history. If the history cannot be
+// read, the next one to need it asks again and tells.
+func (r *run) look(ctx, connecting context.Context) error {
+	if err := r.connect(connecting); err != nil {
+		return err
+	}
 	if err := r.survey(ctx); err != nil {
 		return err
 	}
+	r.ahead.Go(func() { r.prefetched = r.readHistory(ctx) == nil })
+	return nil
+}
+
+// begin resolves the scripts, whose built-in placeholders need the facts, and gets the session ready.
+func (r *run) begin(ctx context.Context, files, callbacks source.Release) error {
 	r.report(Connected{
 		Database: r.facts.Database, User: r.facts.User, Host: r.conn.Host(), ServerVersion: r.serverVersion(),
 		Schema: r.history.Schema, Table: r.history.Table,
@@ -124,12 +141,8 @@ func (r *run) begin(ctx context.Context, files, callbacks source.Release) error 
 	for _, text := range slices.Concat(files.Warnings, callbacks.Warnings) {
 		r.warn(Warning{Text: text})
 	}
-	// The server reads the history while the scripts are resolved here. If that fails, the next one to need the rows
-	// asks again and tells.
-	reading := make(chan error, 1)
-	go func() { reading <- r.readHistory(ctx) }()
 	err := r.resolve(files, callbacks)
-	r.prefetched = <-reading == nil
+	r.ahead.Wait()
 	if err != nil {
 		return err
 	}
@@ -287,6 +300,7 @@ func (r *run) serverVersion() string {
 func (r *run) exists(schema string) bool { return slices.Contains(r.facts.Existing, schema) }
 
 func (r *run) close() {
+	r.ahead.Wait()
 	if r.lock != nil {
 		r.lock.Close()
 	}
@@ -333,7 +347,7 @@ func (r *run) connOptions(name string) (postgres.Options, error) {
 	if err != nil {
 		return postgres.Options{}, &Error{Kind: KindConfig, Code: "ERROR", Message: "initSql: " + err.Error(), Err: err}
 	}
-	return postgres.Options{ApplicationName: name, Role: r.cfg.Role, InitSQL: initSQL, OnNotice: r.notice}, nil
+	return postgres.Options{ApplicationName: name, Role: r.cfg.Role, InitSQL: initSQL, OnNotice: r.notice, Pgx: len(r.cfg.Migrations) > 0}, nil
 }
 
 func (r *run) notice(severity, code, message string) {

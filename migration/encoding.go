@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"unicode/utf8"
+	"unsafe"
 
 	"golang.org/x/text/encoding"
 	"golang.org/x/text/encoding/charmap"
@@ -25,6 +26,9 @@ func decode(content []byte, name string) (string, error) {
 	return strings.TrimPrefix(text, "\ufeff"), nil
 }
 
+// view is the bytes as text, without a copy: nobody changes the content of a File.
+func view(content []byte) string { return unsafe.String(unsafe.SliceData(content), len(content)) }
+
 type badByteError struct {
 	offset   int
 	value    byte
@@ -41,7 +45,7 @@ func decodeStrictly(content []byte, name string) (text string, bad int, err erro
 	switch key {
 	case "", "utf-8", "utf8":
 		if utf8.Valid(content) {
-			return string(content), -1, nil
+			return view(content), -1, nil
 		}
 		return "", firstInvalidUTF8(content), nil
 	case "us-ascii", "ascii", "iso646-us":
@@ -50,7 +54,7 @@ func decodeStrictly(content []byte, name string) (text string, bad int, err erro
 				return "", i, nil
 			}
 		}
-		return string(content), -1, nil
+		return view(content), -1, nil
 	}
 	enc, err := findEncoding(key)
 	if err != nil {

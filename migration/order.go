@@ -11,9 +11,12 @@ import (
 //
 // Copies are identical when version, description, path, type and checksum are equal.
 func Order(scripts []Script) ([]Script, error) {
-	sorted := slices.Clone(scripts)
-	slices.SortStableFunc(sorted, func(a, b Script) int {
-		if c := comparePlace(&a, &b); c != 0 {
+	sorted := make([]*Script, len(scripts)) // a script is large to be moved about
+	for i := range scripts {
+		sorted[i] = &scripts[i]
+	}
+	slices.SortStableFunc(sorted, func(a, b *Script) int {
+		if c := comparePlace(a, b); c != 0 {
 			return c
 		}
 		if c := strings.Compare(a.Path, b.Path); c != 0 {
@@ -25,15 +28,15 @@ func Order(scripts []Script) ([]Script, error) {
 	for i := 0; i < len(sorted); {
 		end := i + 1
 		distinct := sorted[i : i+1 : i+1]
-		for ; end < len(sorted) && comparePlace(&sorted[i], &sorted[end]) == 0; end++ {
-			if !slices.ContainsFunc(distinct, func(s Script) bool { return identical(&s, &sorted[end]) }) {
+		for ; end < len(sorted) && comparePlace(sorted[i], sorted[end]) == 0; end++ {
+			if !slices.ContainsFunc(distinct, func(s *Script) bool { return identical(s, sorted[end]) }) {
 				distinct = append(distinct, sorted[end])
 			}
 		}
 		if len(distinct) > 1 {
 			return nil, duplicate(distinct)
 		}
-		out = append(out, distinct[0])
+		out = append(out, *distinct[0])
 		i = end
 	}
 	return out, nil
@@ -69,7 +72,7 @@ func equalSums(a, b *int32) bool {
 	return *a == *b
 }
 
-func duplicate(same []Script) error {
+func duplicate(same []*Script) error {
 	first := same[0]
 	e := &Error{Code: CodeDuplicateVersioned, Hint: "give one of them another version"}
 	switch first.Kind {

@@ -27,7 +27,7 @@ type ReconcileOptions struct {
 // Errors are *Error: DUPLICATE_DELETED_MIGRATION for a history that deletes one version twice, and a target version or
 // an item of CherryPick that no migration has.
 func Reconcile(scripts []Script, history []Row, opt ReconcileOptions) ([]Entry, error) {
-	r := &reconciler{opt: opt, versioned: make(map[place]*Script, len(scripts)), repeatable: map[string]*Script{},
+	r := &reconciler{opt: opt, versioned: make(map[place]int, len(scripts)), repeatable: map[string]*Script{},
 		undo: map[string]*Script{}, latestRun: map[string]int{}, picks: readPicks(opt.CherryPick)}
 	r.index(scripts)
 	rows := slices.Clone(history)
@@ -72,7 +72,7 @@ type applied struct {
 
 type reconciler struct {
 	opt        ReconcileOptions
-	versioned  map[place]*Script
+	versioned  map[place]int      // which of the scripts
 	repeatable map[string]*Script // by description
 	undo       map[string]*Script // by version; without those that are not to be executed
 
@@ -100,7 +100,7 @@ func (r *reconciler) index(scripts []Script) {
 				r.undo[s.Version.key()] = s
 			}
 		default:
-			r.versioned[place{s.Version.key(), s.Type}] = s
+			r.versioned[place{s.Version.key(), s.Type}] = i
 			if s.Version.Compare(r.lastResolved) > 0 {
 				r.lastResolved = s.Version
 			}
@@ -110,8 +110,9 @@ func (r *reconciler) index(scripts []Script) {
 
 // walk splits the rows by kind and lets DELETE and undo rows mark the row they speak of.
 func (r *reconciler) walk(rows []Row) error {
-	last := map[string]int{}     // by version: the last row that stands for a script
-	lastDesc := map[string]int{} // the same for repeatables by description
+	last := make(map[string]int, len(rows)) // by version: the last row that stands for a script
+	lastDesc := map[string]int{}            // the same for repeatables by description
+	r.rows = make([]applied, 0, len(rows))
 	for i := range rows {
 		row := &rows[i]
 		if t, err := ParseType(string(row.Type)); err == nil {
@@ -168,11 +169,14 @@ func (r *reconciler) findLastApplied() {
 }
 
 func (r *reconciler) versionedEntries(entries []Entry, scripts []Script) []Entry {
-	done := make(map[*Script]bool, len(r.rows))
+	done := make([]bool, len(scripts))
 	for _, a := range r.rows {
-		s := r.versioned[place{a.row.Version.key(), a.row.Type}]
-		if s != nil && !a.deleted && !a.undone && a.row.Type != TypeDelete {
-			done[s] = true
+		var s *Script
+		if i, ok := r.versioned[place{a.row.Version.key(), a.row.Type}]; ok {
+			s = &scripts[i]
+			if !a.deleted && !a.undone && a.row.Type != TypeDelete {
+				done[i] = true
+			}
 		}
 		e := Entry{Script: s, Applied: a.row, OutOfOrder: a.outOfOrder}
 		switch {
@@ -185,7 +189,7 @@ func (r *reconciler) versionedEntries(entries []Entry, scripts []Script) []Entry
 	}
 	for i := range scripts {
 		s := &scripts[i]
-		if s.Kind == Repeatable || s.Kind == Undo || done[s] {
+		if s.Kind == Repeatable || s.Kind == Undo || done[i] {
 			continue
 		}
 		if s.Type.IsBaseline() && s.Version.Compare(r.pendingBaseline) > 0 {

@@ -86,5 +86,5 @@ type File struct {
 	Path     string // below its location, "/" separated
 	Location string // the location's descriptor, "filesystem:/srv/sql"
 	Physical string // where a person finds it
-	Content  []byte
+	Content  []byte // not to be changed once Resolve has seen it: texts are views of it
 }

@@ -31,10 +31,14 @@ func (f *folders) Load(ctx context.Context) (Release, error) {
 			}
 			continue
 		}
-		physical := func(path string) string { return filepath.Join(l.physical, filepath.FromSlash(path)) }
+		inside := strings.TrimSuffix(l.physical, string(filepath.Separator)) + string(filepath.Separator)
 		w := walk{fsys: os.DirFS(l.physical), wanted: f.wanted, place: func(path, name string) migration.File {
-			return migration.File{Path: name, Location: l.descriptor, Physical: physical(path)}
-		}, read: func(path string) ([]byte, error) { return readFile(physical(path)) }}
+			file := migration.File{Path: name, Location: l.descriptor, Physical: inside + filepath.FromSlash(path)}
+			if path == "." {
+				file.Physical = l.physical
+			}
+			return file
+		}, read: readFile}
 		if l.glob != nil {
 			w.rename = l.glob.match
 		}
@@ -45,7 +49,7 @@ func (f *folders) Load(ctx context.Context) (Release, error) {
 		if l.glob != nil && len(w.files) == 0 {
 			w.warnings = append(w.warnings, strings.TrimSuffix(fmt.Sprintf("no file matches location %s; %s", l.descriptor, l.glob.hint), "; "))
 		}
-		out.Files = append(out.Files, w.files...)
+		out.add(w.files)
 		out.Warnings = append(out.Warnings, w.warnings...)
 	}
 	if len(wrong) == 1 {

@@ -34,7 +34,7 @@ func (e embedded) Load(ctx context.Context) (Release, error) {
 			wrong = append(wrong, err)
 			continue
 		}
-		out.Files = append(out.Files, w.files...)
+		out.add(w.files)
 		out.Warnings = append(out.Warnings, w.warnings...)
 	}
 	if len(wrong) == 1 {
@@ -64,6 +64,6 @@ func (e embedded) walk(ctx context.Context, dir string) (*walk, error) {
 	}
 	w := &walk{fsys: sub, wanted: func(string) bool { return true }, place: func(p, name string) migration.File {
 		return migration.File{Path: name, Location: "embed:" + dir, Physical: path.Join(dir, p)}
-	}, read: func(p string) ([]byte, error) { return fs.ReadFile(sub, p) }}
+	}, read: func(p string) ([]byte, error) { return fs.ReadFile(e.fsys, p) }}
 	return w, w.run(ctx)
 }

@@ -17,3 +17,12 @@ type Release struct {
 	Files    []migration.File // in the order of their locations, then by path
 	Warnings []string
 }
+
+// add appends files, without copying those of the first location, which is mostly the only one.
+func (r *Release) add(files []migration.File) {
+	if len(r.Files) == 0 {
+		r.Files = files
+		return
+	}
+	r.Files = append(r.Files, files...)
+}

@@ -23,7 +23,7 @@ type walk struct {
 	wanted func(name string) bool                        // whether a file's content matters; name has no folders
 	rename func(path string) (name string, ok bool)      // nil: every file, under its path below the root
 	place  func(path, name string) (file migration.File) // fills in all but Content
-	read   func(path string) ([]byte, error)
+	read   func(physical string) ([]byte, error)
 
 	files    []migration.File // by name
 	warnings []string
@@ -61,10 +61,14 @@ func (w *walk) folder(ctx context.Context, dir string, info fs.FileInfo) error {
 		w.warn(dir, "skipped this folder: %v", cause(err))
 		return nil
 	}
+	w.found = slices.Grow(w.found, len(entries))
 	w.above = append(w.above, info)
 	defer func() { w.above = w.above[:len(w.above)-1] }()
 	for _, entry := range entries {
-		p := path.Join(dir, entry.Name())
+		p := entry.Name()
+		if dir != "." {
+			p = dir + "/" + p
+		}
 		mode := entry.Type()
 		if mode&fs.ModeSymlink != 0 {
 			target, err := fs.Stat(w.fsys, p)
@@ -145,7 +149,7 @@ func (w *walk) readAll(ctx context.Context) error {
 func (w *walk) readFile(i int) (err error) {
 	f := w.place(w.found[i].path, w.found[i].name)
 	if w.wanted(path.Base(f.Path)) {
-		if f.Content, err = w.read(w.found[i].path); err != nil {
+		if f.Content, err = w.read(f.Physical); err != nil {
 			return &migration.Error{Code: migration.CodeError, Path: f.Physical, Message: fmt.Sprintf("cannot be read: %v", cause(err)),
 				Hint: "let the user who runs Skein read it; nothing was run", Err: err}
 		}

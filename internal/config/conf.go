@@ -2,7 +2,6 @@ package config
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -65,10 +64,13 @@ func splitProperty(line string) (key, value string) {
 	return key, value
 }
 
-var envReference = regexp.MustCompile(`\$\{([A-Za-z0-9_]+)\}`)
+var envReference = lazily(`\$\{([A-Za-z0-9_]+)\}`)
 
 func expandEnv(s string, env func(string) (string, bool)) string {
-	return envReference.ReplaceAllStringFunc(s, func(reference string) string {
+	if !strings.Contains(s, "${") {
+		return s
+	}
+	return envReference().ReplaceAllStringFunc(s, func(reference string) string {
 		value, _ := env(reference[2 : len(reference)-1])
 		return value
 	})

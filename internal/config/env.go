@@ -1,7 +1,6 @@
 package config
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -41,7 +40,7 @@ func (e environ) each(yield func(name, value string)) {
 
 // kubernetesVariable matches what Kubernetes puts into every container for a
 // Service whose name is or begins with "skein".
-var kubernetesVariable = regexp.MustCompile(`^SKEIN_([A-Z0-9_]+_)?(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$`)
+var kubernetesVariable = lazily(`^SKEIN_([A-Z0-9_]+_)?(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$`)
 
 // flywayOnly are variables of Flyway and its container that are no settings.
 var flywayOnly = []string{"FLYWAY_HOME", "FLYWAY_VERSION", "FLYWAY_EDITION", "FLYWAY_NATIVE_CONNECTORS", "FLYWAY_LOG_DEBUG_CONFIGURATION_MAP"}
@@ -77,7 +76,7 @@ func envLayers(e environ, modern bool, own []string, f *findings) []layer {
 				if allowedHere(k, o, f) {
 					skein.set(key, text, o)
 				}
-			} else if !slices.Contains(own, name) && !kubernetesVariable.MatchString(name) {
+			} else if !slices.Contains(own, name) && !kubernetesVariable().MatchString(name) {
 				hint := didYouMean(name, append(variables(func(k Key) string { return k.SkeinVariable }), own...))
 				f.mistake(o, name, hint, "unknown environment variable")
 			}

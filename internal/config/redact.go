@@ -2,7 +2,6 @@ package config
 
 import (
 	"net/url"
-	"regexp"
 	"strings"
 
 	"github.com/skein-db/skein/internal/secret"
@@ -12,14 +11,14 @@ import (
 // every parameter with a secret's name are masked. It works on malformed URLs
 // too, masking rather too much; what is no URL at all is masked whole.
 func RedactURL(s string) string {
-	if s != "" && !urlShape.MatchString(s) {
+	if s != "" && !urlShape().MatchString(s) {
 		return secret.Mask
 	}
 	out, _ := splitSecrets(s)
 	return out
 }
 
-var urlShape = regexp.MustCompile(`^(jdbc(-secretsmanager)?:[a-z0-9-]+:|[a-z]+://)`)
+var urlShape = lazily(`^(jdbc(-secretsmanager)?:[a-z0-9-]+:|[a-z]+://)`)
 
 // urlSecrets returns the secrets inside a URL, as written and decoded.
 func urlSecrets(s string) []string {
@@ -35,7 +34,7 @@ func urlSecrets(s string) []string {
 	return found
 }
 
-var keywordPassword = regexp.MustCompile(`(?i)((?:password|passwd|pwd)\s*=\s*)('(?:[^'\\]|\\.)*'|[^\s&]+)`)
+var keywordPassword = lazily(`(?i)((?:password|passwd|pwd)\s*=\s*)('(?:[^'\\]|\\.)*'|[^\s&]+)`)
 
 func splitSecrets(s string) (redacted string, found []string) {
 	start := strings.Index(s, "//")
@@ -70,10 +69,10 @@ func splitSecrets(s string) (redacted string, found []string) {
 
 // keywordRedacted masks password=… where there is no query to tell it by.
 func keywordRedacted(s string, found []string) (string, []string) {
-	for _, m := range keywordPassword.FindAllStringSubmatch(s, -1) {
+	for _, m := range keywordPassword().FindAllStringSubmatch(s, -1) {
 		found = append(found, strings.Trim(m[2], "'"))
 	}
-	return keywordPassword.ReplaceAllString(s, "${1}"+secret.Mask), found
+	return keywordPassword().ReplaceAllString(s, "${1}"+secret.Mask), found
 }
 
 // endOfUserInfo finds the @ that ends user:password. A password may hold / and ?

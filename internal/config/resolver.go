@@ -3,7 +3,6 @@ package config
 import (
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -12,8 +11,8 @@ import (
 // resolverReference matches ${resolver.key} and ${resolver.key:filter}, with one
 // more dollar before it for the escaped form.
 var (
-	resolverReference = regexp.MustCompile(`\$?\$\{([A-Za-z0-9_-]+)\.([^.:{}]+)(?::([^{}]*))?\}`)
-	nestedReference   = regexp.MustCompile(`\$\{[A-Za-z0-9_-]+\.[^}]*\$\{`)
+	resolverReference = lazily(`\$?\$\{([A-Za-z0-9_-]+)\.([^.:{}]+)(?::([^{}]*))?\}`)
+	nestedReference   = lazily(`\$\{[A-Za-z0-9_-]+\.[^}]*\$\{`)
 )
 
 // laterResolvers are Flyway's other resolvers.
@@ -90,15 +89,18 @@ func resolveText(s string, lookup func(resolver, key string) (string, bool, erro
 	if inner, ok := strings.CutPrefix(s, "!{"); ok && strings.HasSuffix(inner, "}") {
 		return strings.TrimSpace(strings.TrimSuffix(inner, "}")), nil
 	}
-	if nestedReference.MatchString(s) {
+	if !strings.Contains(s, "${") {
+		return s, nil
+	}
+	if nestedReference().MatchString(s) {
 		return s, fmt.Errorf("a resolver inside a resolver is not allowed")
 	}
 	var failed error
-	out := resolverReference.ReplaceAllStringFunc(s, func(reference string) string {
+	out := resolverReference().ReplaceAllStringFunc(s, func(reference string) string {
 		if strings.HasPrefix(reference, "$$") {
 			return reference[1:]
 		}
-		parts := resolverReference.FindStringSubmatch(reference)
+		parts := resolverReference().FindStringSubmatch(reference)
 		text, ok, err := lookup(parts[1], strings.TrimSpace(parts[2]))
 		if err == nil && ok && strings.Contains(reference, ":") {
 			text, err = filterText(text, parts[3])

@@ -17,7 +17,9 @@ import (
 
 // Conn is one connection to the target.
 type Conn struct {
-	pgx *pgx.Conn
+	pg    *pgconn.PgConn
+	typed *pgx.Conn // around pg; nil unless Options.Pgx
+	cfg   *pgx.ConnConfig
 }
 
 // Options are what Open adds to the connection's own parameters.
@@ -29,6 +31,8 @@ type Options struct {
 	// Role and InitSQL run first, in this order, each in a message of its own.
 	Role    string
 	InitSQL string
+	// Pgx makes Conn.Pgx give a connection. Its table of types costs as much as the connection itself.
+	Pgx bool
 }
 
 // cancelGrace is how long a cancelled statement has to answer before the connection is given up.
@@ -59,16 +63,15 @@ func Open(ctx context.Context, cfg *pgx.ConnConfig, opt Options) (*Conn, error) 
 		zone = localZone()
 		params["timezone"] = zone
 	}
-	pc, err := pgx.ConnectConfig(ctx, cfg)
+	c, err := dial(ctx, cfg, opt.Pgx)
 	if zone != "" && sqlState(err) == "22023" {
 		// The server does not know the client's zone by that name: say it as an offset.
 		params["timezone"] = offsetZone(time.Now())
-		pc, err = pgx.ConnectConfig(ctx, cfg)
+		c, err = dial(ctx, cfg, opt.Pgx)
 	}
 	if err != nil {
 		return nil, connectError(cfg, err)
 	}
-	c := &Conn{pgx: pc}
 	for _, sql := range []string{setRole(opt.Role), opt.InitSQL} {
 		if sql == "" {
 			continue
@@ -79,6 +82,21 @@ func Open(ctx context.Context, cfg *pgx.ConnConfig, opt Options) (*Conn, error) 
 		}
 	}
 	return c, nil
+}
+
+func dial(ctx context.Context, cfg *pgx.ConnConfig, whole bool) (*Conn, error) {
+	if !whole && cfg.Tracer == nil {
+		pg, err := pgconn.ConnectConfig(ctx, &cfg.Config)
+		if err != nil {
+			return nil, err
+		}
+		return &Conn{pg: pg, cfg: cfg}, nil
+	}
+	c, err := pgx.ConnectConfig(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	return &Conn{pg: c.PgConn(), typed: c, cfg: cfg}, nil
 }
 
 func setRole(role string) string {
@@ -100,11 +118,11 @@ func hasParam(params map[string]string, name string) bool {
 // Close says goodbye and does not wait for the answer, which would cost as much as a query. An open transaction is
 // rolled back by the server.
 func (c *Conn) Close() {
-	raw, err := c.pgx.PgConn().Hijack()
+	raw, err := c.pg.Hijack()
 	if err != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), cancelGrace)
 		defer cancel()
-		_ = c.pgx.Close(ctx) // busy or broken: nothing is left to do on a connection that does not close well
+		_ = c.pg.Close(ctx) // busy or broken: nothing is left to do on a connection that does not close well
 		return
 	}
 	raw.Frontend.Send(&pgproto3.Terminate{})
@@ -112,29 +130,28 @@ func (c *Conn) Close() {
 	_ = raw.Conn.Close()
 }
 
-// Pgx is the connection for migrations written in Go.
-func (c *Conn) Pgx() *pgx.Conn { return c.pgx }
+// Pgx is the connection for migrations written in Go; see Options.
+func (c *Conn) Pgx() *pgx.Conn { return c.typed }
 
 // Host says where the connection leads: host:port, or the folder of a socket.
 func (c *Conn) Host() string {
-	cfg := c.pgx.Config()
-	if strings.HasPrefix(cfg.Host, "/") {
-		return cfg.Host
+	if strings.HasPrefix(c.cfg.Host, "/") {
+		return c.cfg.Host
 	}
-	return net.JoinHostPort(cfg.Host, fmt.Sprint(cfg.Port))
+	return net.JoinHostPort(c.cfg.Host, fmt.Sprint(c.cfg.Port))
 }
 
 // PID is the backend's process id.
-func (c *Conn) PID() uint32 { return c.pgx.PgConn().PID() }
+func (c *Conn) PID() uint32 { return c.pg.PID() }
 
 // InTransaction reports whether a transaction block is open; failed, whether it can only be rolled back.
 func (c *Conn) InTransaction() (open, failed bool) {
-	s := c.pgx.PgConn().TxStatus()
+	s := c.pg.TxStatus()
 	return s != 'I', s == 'E'
 }
 
 // Lost reports whether the connection is gone.
-func (c *Conn) Lost() bool { return c.pgx.IsClosed() }
+func (c *Conn) Lost() bool { return c.pg.IsClosed() }
 
 // ConnectFailure says why a connection could not be made.
 type ConnectFailure struct {

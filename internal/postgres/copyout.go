@@ -4,15 +4,16 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// CopyOut runs one COPY … TO STDOUT in the text format and hands over row by row. Null is nil; the values are valid
-// until do returns.
-func (c *Conn) CopyOut(ctx context.Context, statement string, do func(values [][]byte) error) error {
+// CopyOut runs one COPY … TO STDOUT in the text format and hands over row by row. Null is "". The slice of values is
+// valid until do returns, the values stay.
+func (c *Conn) CopyOut(ctx context.Context, statement string, do func(values []string) error) error {
 	w := &copyRows{do: do}
-	_, err := c.pgx.PgConn().CopyTo(ctx, w, statement)
+	_, err := c.pg.CopyTo(ctx, w, statement)
 	if pe, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return &StatementError{Err: pe}
 	}
@@ -24,9 +25,9 @@ func (c *Conn) CopyOut(ctx context.Context, statement string, do func(values [][
 
 // copyRows takes COPY's text apart. The server sends a row in each message, but the protocol does not promise it.
 type copyRows struct {
-	do     func(values [][]byte) error
+	do     func(values []string) error
 	rest   []byte
-	values [][]byte
+	values []string
 	failed error // kept until the end, so that the protocol runs its course
 }
 
@@ -43,15 +44,15 @@ func (w *copyRows) Write(p []byte) (int, error) {
 		}
 		data = rest
 		if w.failed == nil {
-			w.failed = w.do(w.split(line))
+			w.failed = w.do(w.split(string(line)))
 		}
 	}
 }
 
-func (w *copyRows) split(line []byte) [][]byte {
+func (w *copyRows) split(line string) []string {
 	w.values = w.values[:0]
 	for {
-		value, rest, more := bytes.Cut(line, []byte("\t"))
+		value, rest, more := strings.Cut(line, "\t")
 		w.values = append(w.values, unescape(value))
 		if !more {
 			return w.values
@@ -61,11 +62,11 @@ func (w *copyRows) split(line []byte) [][]byte {
 }
 
 // unescape undoes COPY's backslashes.
-func unescape(value []byte) []byte {
-	if bytes.Equal(value, []byte(`\N`)) {
-		return nil
+func unescape(value string) string {
+	if value == `\N` {
+		return ""
 	}
-	if bytes.IndexByte(value, '\\') < 0 {
+	if strings.IndexByte(value, '\\') < 0 {
 		return value
 	}
 	out := make([]byte, 0, len(value))
@@ -73,11 +74,11 @@ func unescape(value []byte) []byte {
 		b := value[i]
 		if b == '\\' && i+1 < len(value) {
 			i++
-			if b = value[i]; bytes.IndexByte([]byte("bfnrtv"), b) >= 0 {
+			if b = value[i]; strings.IndexByte("bfnrtv", b) >= 0 {
 				b = map[byte]byte{'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t', 'v': '\v'}[b]
 			}
 		}
 		out = append(out, b)
 	}
-	return out
+	return string(out)
 }

@@ -29,17 +29,17 @@ type Facts struct {
 // ReadFacts asks for all facts in one round trip. schema may be empty; schemas are the managed ones.
 //
 // It is the first query of a fresh backend, whose caches are empty, so that every function it names costs a look into
-// the catalogs: what the server has told at the connection's start is not asked again, and to_regclass and
-// to_regnamespace stand in for joins. Together with COPY for the history this is a third of a run with nothing to do.
+// the catalogs: what the server has told at the connection's start is not asked again, keywords of SQL stand in for
+// functions, and to_regclass and to_regnamespace for joins. Together with COPY for the history this is a third of a run with nothing to do.
 func (c *Conn) ReadFacts(ctx context.Context, schema string, schemas []string, table string) (Facts, error) {
 	f := Facts{Schema: schema}
 	place := Literal(Qualified(schema, table))
 	if schema == "" {
-		place = "pg_catalog.quote_ident(pg_catalog.current_schema()) || " + Literal("."+Ident(table))
+		place = "pg_catalog.quote_ident(current_schema) || " + Literal("."+Ident(table))
 	} else if !slices.Contains(schemas, schema) {
 		schemas = append([]string{schema}, schemas...)
 	}
-	sql := "select current_user, session_user, pg_catalog.current_database(), pg_catalog.current_schema(), pg_catalog.current_setting('search_path'), pg_catalog.to_regclass(" + place + ") is not null"
+	sql := "select current_user, session_user, current_catalog, current_schema, pg_catalog.current_setting('search_path'), pg_catalog.to_regclass(" + place + ") is not null"
 	for _, s := range schemas {
 		sql += ", pg_catalog.to_regnamespace(" + Literal(Ident(s)) + ") is not null"
 	}
@@ -75,7 +75,7 @@ func (c *Conn) ReadFacts(ctx context.Context, schema string, schemas []string, t
 // told takes what the server reported on its own when the connection began, as servers from version 14 on do unless a
 // pooler stands between; more is what has to be asked otherwise.
 func (c *Conn) told(f *Facts) (all bool, more string) {
-	status := c.pgx.PgConn().ParameterStatus
+	status := c.pg.ParameterStatus
 	version, standby, readOnly := status("server_version"), status("in_hot_standby"), status("default_transaction_read_only")
 	var major, minor int
 	if n, _ := fmt.Sscanf(version, "%d.%d", &major, &minor); n < 2 || standby == "" || readOnly == "" {

@@ -121,10 +121,17 @@ func (c *Conn) ReadHistory(ctx context.Context, h History) ([]migration.Row, err
 	return rows, err
 }
 
+// fewRows is how many rows a history may have before its list is made anew, twice as long. What is not used of it was
+// never touched, and costs nothing.
+const fewRows = 1024
+
 func (c *Conn) historyRows(ctx context.Context, sql string) ([]migration.Row, error) {
-	var out []migration.Row
-	err := c.CopyOut(ctx, sql, func(values [][]byte) error {
+	out := make([]migration.Row, 0, fewRows)
+	err := c.CopyOut(ctx, sql, func(values []string) error {
 		row, err := historyRow(values)
+		if len(out) == cap(out) {
+			out = slices.Grow(out, len(out))
+		}
 		out = append(out, row)
 		return err
 	})
@@ -135,25 +142,24 @@ func (c *Conn) historyRows(ctx context.Context, sql string) ([]migration.Row, er
 	return out, nil
 }
 
-func historyRow(r [][]byte) (migration.Row, error) {
-	text := func(i int) string { return string(r[i]) } // null is ""
-	row := migration.Row{Description: text(2), Script: text(4), InstalledBy: text(6), Success: text(9) == "t"}
+func historyRow(r []string) (migration.Row, error) {
+	if len(r) != len(Columns) {
+		return migration.Row{}, &ShapeError{Column: "installed_rank", Err: fmt.Errorf("%d values in a row", len(r))}
+	}
+	row := migration.Row{Description: r[2], Script: r[4], InstalledBy: r[6], Success: r[9] == "t"}
 	var err error
-	if row.Type, err = migration.ParseType(text(3)); err != nil {
+	if row.Type, err = migration.ParseType(r[3]); err != nil {
 		return row, &ShapeError{Column: "type", Err: err}
 	}
-	if len(r) != len(Columns) {
-		return row, &ShapeError{Column: "installed_rank", Err: fmt.Errorf("%d values in a row", len(r))}
-	}
-	if row.Rank, err = strconv.Atoi(text(0)); err != nil {
+	if row.Rank, err = strconv.Atoi(r[0]); err != nil {
 		return row, &ShapeError{Column: "installed_rank", Err: err}
 	}
-	if v := text(1); v != "" {
+	if v := r[1]; v != "" {
 		if row.Version, err = migration.ParseVersion(v); err != nil {
 			return row, &ShapeError{Column: "version", Err: fmt.Errorf("the row of rank %d: %w", row.Rank, err)}
 		}
 	}
-	if s := text(5); s != "" {
+	if s := r[5]; s != "" {
 		n, err := strconv.ParseInt(s, 10, 32)
 		if err != nil {
 			return row, &ShapeError{Column: "checksum", Err: err}
@@ -161,10 +167,10 @@ func historyRow(r [][]byte) (migration.Row, error) {
 		sum := int32(n)
 		row.Checksum = &sum
 	}
-	if row.ExecutionTime, err = strconv.Atoi(text(8)); err != nil {
+	if row.ExecutionTime, err = strconv.Atoi(r[8]); err != nil {
 		return row, &ShapeError{Column: "execution_time", Err: err}
 	}
-	row.InstalledOn, err = time.ParseInLocation("2006-01-02 15:04:05.999999", text(7), time.Local)
+	row.InstalledOn, err = time.ParseInLocation("2006-01-02 15:04:05.999999", r[7], time.Local)
 	if err != nil {
 		return row, &ShapeError{Column: "installed_on", Err: err}
 	}

@@ -130,7 +130,7 @@ func TestLockOutlivesTimeouts(t *testing.T) {
 			l := openLock(t, db)
 			try(t, l, true)
 			// Another session begins later and is ended: by then the lock's would have been.
-			other := open(t, db.URL, postgres.Options{})
+			other := open(t, db.URL, postgres.Options{Pgx: true})
 			run(t, other, "begin")
 			_, err := other.Pgx().WaitForNotification(t.Context())
 			if pe, ok := errors.AsType[*pgconn.PgError](err); !ok || pe.Code != state {

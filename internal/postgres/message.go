@@ -37,7 +37,7 @@ func (c *Conn) Exec(ctx context.Context, sql string, each func(Result)) error {
 
 // ExecRows is Exec that keeps the first limit rows of each result.
 func (c *Conn) ExecRows(ctx context.Context, sql string, limit int, each func(Result)) error {
-	mrr := c.pgx.PgConn().Exec(ctx, sql)
+	mrr := c.pg.Exec(ctx, sql)
 	n := 0
 	for mrr.NextResult() {
 		res, err := readResult(mrr.ResultReader(), limit)
@@ -70,7 +70,7 @@ func texts(values [][]byte) []*string {
 
 // CopyIn runs one COPY … FROM STDIN with its data and tells the rows that went in.
 func (c *Conn) CopyIn(ctx context.Context, statement, data string) (Result, error) {
-	tag, err := c.pgx.PgConn().CopyFrom(ctx, strings.NewReader(data), statement)
+	tag, err := c.pg.CopyFrom(ctx, strings.NewReader(data), statement)
 	if pe, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return Result{}, &StatementError{Err: pe}
 	}
