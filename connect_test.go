@@ -133,3 +133,21 @@ func TestQueryResultsCanBeLeftOut(t *testing.T) {
 		}
 	}
 }
+
+func TestPing(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	var host string
+	got, err := skein.Ping(t.Context(), skein.Config{Connection: refusing(db, 1), ConnectRetries: 1, InitSQL: "create table seen()", Report: func(e skein.Event) {
+		if c, ok := e.(skein.Connected); ok {
+			host = c.Host
+		}
+	}})
+	if err != nil || got.Database != db.Name || got.ServerVersion == "" || host == "" || len(got.Warnings) != 1 || db.Value(t, "select count(*) from seen") != "0" {
+		t.Errorf("%+v on %s, %v", got, host, err)
+	}
+	var e *skein.Error
+	if _, err := skein.Ping(t.Context(), skein.Config{Connection: refusing(db, 1)}); !errors.As(err, &e) || e.Kind != skein.KindConnection {
+		t.Errorf("error %v", err)
+	}
+}
