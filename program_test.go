@@ -241,7 +241,7 @@ func TestBaselineThatIsAProgram(t *testing.T) {
 		before      []string
 		heard, want string
 	}{
-		"an empty database": {nil, "B2__base.sh: base", "1|2|SQL_BASELINE|B2__base.sh|t\n2|3|SQL|V3__c.sql|t\n"},
+		"an empty database":  {nil, "B2__base.sh: base", "1|2|SQL_BASELINE|B2__base.sh|t\n2|3|SQL|V3__c.sql|t\n"},
 		"one with a history": {later[:2], "", "1|1|SQL|V1__a.sql|t\n2|2|SQL|V2__two.sql|t\n3|3|SQL|V3__c.sql|t\n"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -30,6 +30,7 @@ var provenElsewhere = map[string]string{
 	"outputQueryResults":         "TestQueryResultsCanBeLeftOut",
 	"powershellExecutable":       "TestMissingInterpreterStopsBeforeAnythingRuns",
 	"skein.applicationName":      "TestEngineConfig",
+	"skein.durableEach":          "TestDurableEach",
 	"skein.exitCodes":            "../cli/testdata/script/arguments.txtar",
 	"skein.ignoreJavaMigrations": "TestIgnoredJavaMigrations",
 	"skein.keepSessionState":     "TestKeepSessionStateLeaksAsFlywayDoes",
