@@ -134,6 +134,43 @@ func TestQueryResultsCanBeLeftOut(t *testing.T) {
 	}
 }
 
+// A run that is stopped is an interrupted one also when the server does not hear of it and the connection is given up.
+func TestStoppedWithoutAnAnswer(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	var deaf atomic.Bool // the next connection, which is the request to cancel, fails
+	cfg := skein.Config{
+		Source: scripts("V1__a.sql", "select 1;", "V2__b.sql", "create table b(id int); select pg_sleep(600);"),
+		Connection: func(context.Context) (*pgx.ConnConfig, error) {
+			c, err := pgx.ParseConfig(db.URL)
+			if err != nil {
+				return nil, err
+			}
+			c.DialFunc = func(ctx context.Context, network, addr string) (net.Conn, error) {
+				if deaf.CompareAndSwap(true, false) {
+					return nil, errors.New("no way through")
+				}
+				return (&net.Dialer{}).DialContext(ctx, network, addr)
+			}
+			return c, nil
+		},
+		Report: func(e skein.Event) {
+			if s, ok := e.(skein.StepStarted); ok && s.Script.Path == "V2__b.sql" {
+				deaf.Store(true)
+				stop()
+			}
+		},
+	}
+	_, err := skein.Migrate(ctx, cfg)
+	var e *skein.Error
+	if !errors.As(err, &e) || e.Kind != skein.KindInterrupted || !strings.Contains(e.Kept, "nothing of V2 was kept") {
+		t.Errorf("error %+v", err)
+	}
+	db.Exec(t, "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()")
+}
+
 func TestPing(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)

@@ -299,11 +299,15 @@ func (r *run) stepError(ctx context.Context, err error, s *step) error {
 // lost asks the history, over a new connection, whether the step's transaction was committed before the connection
 // broke.
 func (r *run) lost(ctx context.Context, cause error, s *step) error {
+	stopped := ctx.Err() != nil
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recoverTime)
 	defer cancel()
 	e := &Error{
 		Kind: KindConnection, Code: "DB_CONNECTION", Message: "the connection was lost: " + cause.Error(), Err: cause,
 		At: &Location{Path: s.Script.Path, Physical: s.Script.Physical}, Hint: "run the same command again: it goes on where this one stopped",
+	}
+	if stopped { // the server did not answer the request to cancel in time
+		e.Kind, e.Code, e.Message = KindInterrupted, "ERROR", "stopped from outside, and the connection was given up"
 	}
 	conn, err := r.dial(ctx, "skein")
 	if err != nil {
