@@ -31,7 +31,10 @@ conformance: ## the real migration sets of ../shared/corpora against what Flyway
 
 flyway-live: ## Flyway and Skein in turn, and Flyway against the recordings (FLYWAY=path; UPDATE=1 records)
 	@[ -x "$(FLYWAY)" ] || internal/conformance/flywaylive/fetch.sh "$(dir $(FLYWAY))"
-	FLYWAY="$(FLYWAY)" go test -count=1 -v -timeout 60m $(if $(UPDATE),-run TestScenariosLive ./internal/conformance -update,./internal/conformance/...)
+	@mkdir -p bin; echo "a quarter of an hour or more; every test's end is in bin/flyway-live.log"
+	@FLYWAY="$(FLYWAY)" go test -count=1 -v -timeout 90m $(if $(UPDATE),-run TestScenariosLive ./internal/conformance -update,./internal/conformance/...) \
+		>bin/flyway-live.log 2>&1; status=$$?; \
+	grep -E '^(ok|FAIL|panic)|--- (FAIL|SKIP)|_test.go:[0-9]+: [0-9]+ (scenarios|recordings)' bin/flyway-live.log; exit $$status
 
 fuzz: ## every fuzz target for FUZZTIME (20s) each
 	.ci/fuzz $(FUZZTIME)

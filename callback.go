@@ -2,6 +2,7 @@ package skein
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"github.com/skein-db/skein/migration"
@@ -115,4 +116,23 @@ func (r *run) withCallbacks(script []*piece) (all []*piece, events []Event, err 
 		all = append(all, parts[after+"Statement"]...)
 	}
 	return append(all, parts[after]...), events, nil
+}
+
+// each runs the each-callbacks before or after a migration that has no statements of its own, in its transaction.
+func (x *execution) each(ctx context.Context, when string) error {
+	pieces, events, err := x.run.around(when + "Each" + x.run.way.event())
+	for _, e := range events {
+		x.run.report(e)
+	}
+	for i := 0; i < len(pieces) && err == nil; i++ {
+		err = x.statement(ctx, &message{}, pieces[i])
+	}
+	return err
+}
+
+// ours reports whether an error is already told in Skein's words, or comes from a statement that Skein sent.
+func ours(err error) bool {
+	_, told := errors.AsType[*Error](err)
+	_, sent := errors.AsType[*failure](err)
+	return told || sent
 }

@@ -204,3 +204,26 @@ func TestHistoryNeedsInsert(t *testing.T) {
 		t.Errorf("version %s, %v", info.Version, err)
 	}
 }
+
+// TestSchemaNeedsUsage is the privilege that is missed first: without it the server does not even say whether there is a
+// history table.
+func TestSchemaNeedsUsage(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	role, url := db.Role(t, "")
+	db.Exec(t, "create schema app")
+	for _, in := range []skein.Config{{URL: url}, {URL: db.URL, Role: role}} {
+		in.DefaultSchema, in.Source = "app", scripts(one...)
+		if in.Role != "" {
+			db.Exec(t, "grant "+role+" to "+db.Owner)
+		}
+		_, err := skein.Migrate(context.Background(), in)
+		var e *skein.Error
+		if !errors.As(err, &e) || e.Kind != skein.KindRefused || e.SQL == nil || e.SQL.State != "42501" || e.Message != "permission denied for schema app" {
+			t.Fatalf("error %v", err)
+		}
+		if want := `its owner can run: grant usage on schema "app" to "` + role + `"; docs/grants.md lists what each command needs`; e.Hint != want {
+			t.Errorf("hint %s", e.Hint)
+		}
+	}
+}

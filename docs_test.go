@@ -244,6 +244,7 @@ func TestDocsTables(t *testing.T) {
 	t.Parallel()
 	generated(t, "docs/exit-codes.md", "exit codes", exitCodeTable())
 	generated(t, "docs/configuration.md", "settings", settingsTable())
+	generated(t, "docs/flyway.md", "differences", differenceTable(t))
 }
 
 // generated compares the part of a page between two marks.

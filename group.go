@@ -15,7 +15,7 @@ func (r *run) openGroup(ctx context.Context, plan migration.Plan) (*group, error
 	g := &group{mode: stepwise}
 	var inside, out *migration.Script
 	for _, s := range plan.Steps {
-		if s.Script.Type == migration.TypeScript {
+		if s.Script.Program {
 			out = cmp.Or(out, s.Script)
 			continue
 		}

@@ -74,3 +74,23 @@ func TestMigrateAppliesInOrderAndRecords(t *testing.T) {
 		t.Errorf("second run: %d applied, %v", len(again.Applied), err)
 	}
 }
+
+// With durableEach a script is on disk, and told to be, before the next one starts; else small ones travel together.
+func TestDurableEach(t *testing.T) {
+	t.Parallel()
+	for durable, want := range map[bool]string{true: "start 1, done 1, start 2, done 2", false: "start 1, start 2, done 1, done 2"} {
+		db := pgtest.New(t)
+		var told []string
+		_, err := migrate(t, db, skein.Config{DurableEach: durable, Source: scripts("V1__a.sql", "select 1;", "V2__b.sql", "select 2;"), Report: func(e skein.Event) {
+			switch e := e.(type) {
+			case skein.StepStarted:
+				told = append(told, "start "+e.Script.Version.String())
+			case skein.StepDone:
+				told = append(told, "done "+e.Script.Version.String())
+			}
+		}})
+		if got := strings.Join(told, ", "); err != nil || got != want {
+			t.Errorf("durableEach=%t: %s, %v", durable, got, err)
+		}
+	}
+}

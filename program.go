@@ -78,7 +78,7 @@ func (r *run) programsFor(plan migration.Plan) error {
 		return nil
 	}
 	for _, s := range plan.Steps {
-		if s.Script.Type != migration.TypeScript {
+		if !s.Script.Program {
 			continue
 		}
 		if _, _, err := process.Arguments(s.Script.Path, r.cfg.PowerShell); err != nil {
@@ -143,7 +143,7 @@ func jdbcURL(c *pgx.ConnConfig) string {
 // performProgram runs a migration that is a program, and records it when it has ended well. The two cannot be one
 // transaction: what the program did stays, whatever comes after it.
 func (r *run) performProgram(ctx context.Context, x *execution, script *migration.Script, row *migration.Row) error {
-	if err := r.fire(ctx, "beforeEachMigrate"); err != nil {
+	if err := r.fire(ctx, "beforeEach"+r.way.event()); err != nil {
 		return err
 	}
 	begin := time.Now()
@@ -153,7 +153,7 @@ func (r *run) performProgram(ctx context.Context, x *execution, script *migratio
 	}
 	x.done = 1
 	row.ExecutionTime = int(time.Since(begin).Milliseconds())
-	if err := r.fire(ctx, "afterEachMigrate"); err != nil {
+	if err := r.fire(ctx, "afterEach"+r.way.event()); err != nil {
 		return err
 	}
 	// It may have worked for hours: whoever took the lock meanwhile must not be written over.
@@ -174,9 +174,9 @@ func (x *execution) programKept(script *migration.Script) string {
 	case !x.began:
 		return "nothing of " + name(script) + " ran"
 	case x.done > 0:
-		return name(script) + " ran to its end, and what it did stays; it is not recorded as applied"
+		return name(script) + " ran to its end, and what it did stays; it is not recorded as " + x.run.way.recorded()
 	}
-	return "what " + name(script) + " did before stays (a program cannot be rolled back); it is not recorded as applied"
+	return "what " + name(script) + " did before stays (a program cannot be rolled back); it is not recorded as " + x.run.way.recorded()
 }
 
 func notBeforeConnect(f migration.File) bool {

@@ -233,6 +233,38 @@ func TestProgramSkipped(t *testing.T) {
 	}
 }
 
+// On an empty database a baseline migration that is a program stands for what is below it; later it is passed over.
+func TestBaselineThatIsAProgram(t *testing.T) {
+	t.Parallel()
+	later := []string{"V1__a.sql", "create table a(id int);", "V2__two.sql", "create table two(id int);", "B2__base.sh", "echo base", "V3__c.sql", "create table c(id int);"}
+	for name, c := range map[string]struct {
+		before      []string
+		heard, want string
+	}{
+		"an empty database":  {nil, "B2__base.sh: base", "1|2|SQL_BASELINE|B2__base.sh|t\n2|3|SQL|V3__c.sql|t\n"},
+		"one with a history": {later[:2], "", "1|1|SQL|V1__a.sql|t\n2|2|SQL|V2__two.sql|t\n3|3|SQL|V3__c.sql|t\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			db := pgtest.New(t)
+			if c.before != nil {
+				if _, err := migrate(t, db, skein.Config{Source: scripts(c.before...)}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			var heard []string
+			for range 2 { // the second time nothing is left to do, and validate accepts what is there
+				if _, err := migrate(t, db, skein.Config{Source: scripts(later...), Report: outputs(&heard)}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if got := history(t, db); strings.Join(heard, ",") != c.heard || got != c.want {
+				t.Errorf("heard %q, history\n%s", heard, got)
+			}
+		})
+	}
+}
+
 // connecting gives a Config.Connection that calls first each time it is asked.
 func connecting(db *pgtest.DB, first func()) func(context.Context) (*pgx.ConnConfig, error) {
 	return func(context.Context) (*pgx.ConnConfig, error) {

@@ -198,6 +198,42 @@ func TestMigrationsWrittenInGo(t *testing.T) {
 	}
 }
 
+// Each-callbacks share the session and the transaction of a migration written in Go, as they do those of a script.
+func TestCallbacksAroundAMigrationWrittenInGo(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	cfg := skein.Config{
+		Source: scripts("V1__a.sql", "create table heard(n serial, what text);",
+			"beforeEachMigrate.sql", "set my.state = 'set before';", "afterEachMigrate.sql", "insert into heard (what) values ('after');",
+			"beforeEachMigrateStatement.sql", "select 1/0;"),
+		Migrations: []skein.Migration{{Version: "2", Description: "go", Run: func(ctx context.Context, tx pgx.Tx) error {
+			_, err := tx.Exec(ctx, "insert into heard (what) values (current_setting('my.state'))")
+			return err
+		}}},
+	}
+	first := cfg
+	first.Source, first.Migrations = scripts("V1__a.sql", "create table heard(n serial, what text);"), nil
+	if _, err := migrate(t, db, first); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := migrate(t, db, cfg); err != nil {
+		t.Fatal(err)
+	}
+	if got := db.Value(t, "select string_agg(what, ',' order by n) from heard"); got != "set before,after" {
+		t.Errorf("heard %s", got)
+	}
+	cfg.Source = scripts("V1__a.sql", "create table heard(n serial, what text);", "afterEachMigrate__bad.sql", "insert into heard (what) values ('rolled back');\nselect 1/0;")
+	cfg.Migrations = append(cfg.Migrations, skein.Migration{Version: "3", Description: "go", Run: func(context.Context, pgx.Tx) error { return nil }})
+	_, err := migrate(t, db, cfg)
+	var e *skein.Error
+	if !errors.As(err, &e) || e.At == nil || e.At.Path != "afterEachMigrate__bad.sql" || e.At.Line != 2 || !strings.Contains(e.Kept, "nothing of V3 was kept") {
+		t.Fatalf("error %v", err)
+	}
+	if got := db.Value(t, "select count(*) from heard"); got != "2" {
+		t.Errorf("%s rows", got)
+	}
+}
+
 // What afterConnect sets is there for every script and callback, as what initSql sets is.
 func TestWhatAfterConnectSetsStays(t *testing.T) {
 	t.Parallel()

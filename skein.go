@@ -175,7 +175,12 @@ func (r *run) survey(ctx context.Context) error {
 	table := cmp.Or(r.cfg.Table, "flyway_schema_history")
 	facts, err := r.conn.ReadFacts(ctx, schema, r.cfg.Schemas, table)
 	if err != nil {
-		return r.wrap(err)
+		e := r.wrapped(err)
+		if e.SQL != nil && e.SQL.State == stateNoPrivilege {
+			role := cmp.Or(r.cfg.Role, r.conn.Pgx().Config().User)
+			e.Hint = fmt.Sprintf("its owner can run: grant usage on schema %s to %s; docs/grants.md lists what each command needs", postgres.Ident(schema), postgres.Ident(role))
+		}
+		return e
 	}
 	r.facts = facts
 	r.history = postgres.History{Schema: facts.Schema, Table: table, Tablespace: r.cfg.Tablespace}

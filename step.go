@@ -30,7 +30,7 @@ type step struct {
 func (r *run) prepareStep(ctx context.Context, plan migration.Plan, i int, g *group) (*step, error) {
 	s := r.newStep(plan, i)
 	s.x.mode = together
-	if s.Script.Type == migration.TypeScript {
+	if s.Script.Program {
 		s.x.mode = outside
 	}
 	if s.sendsText() {
@@ -73,7 +73,7 @@ func (r *run) newStep(plan migration.Plan, i int) *step {
 
 // sendsText reports whether the step's script is SQL that is to run.
 func (s *step) sendsText() bool {
-	return !s.x.run.cfg.SkipExecutingMigrations && s.Script.Type != migration.TypeJDBC && s.Script.Type != migration.TypeScript
+	return !s.x.run.cfg.SkipExecutingMigrations && s.Script.Type != migration.TypeJDBC && !s.Script.Program
 }
 
 func (r *run) prepareScript(s *migration.Script) ([]*piece, error) {
@@ -143,7 +143,7 @@ func (r *run) perform(ctx context.Context, x *execution, script *migration.Scrip
 		row.ExecutionTime = 0
 	case script.Type == migration.TypeJDBC:
 		return r.performGo(ctx, x, script, row)
-	case script.Type == migration.TypeScript:
+	case script.Program:
 		return r.performProgram(ctx, x, script, row)
 	case x.mode.transactional() && !x.hold:
 		row.ExecutionTime = postgres.ServerMillis
@@ -177,13 +177,16 @@ func (r *run) performGo(ctx context.Context, x *execution, script *migration.Scr
 		if err := m.send(ctx, r.conn, 0, nil); err != nil {
 			return err
 		}
+		if err := x.each(ctx, "before"); err != nil {
+			return err
+		}
 		if err := r.code[script].Run(ctx, tx); err != nil {
 			return err
 		}
 		if open, _ := r.conn.InTransaction(); !open {
 			return errors.New("it ended the transaction that it was given")
 		}
-		return nil
+		return x.each(ctx, "after")
 	}
 	err := work()
 	if err == nil {
@@ -261,7 +264,7 @@ func (r *run) stepError(ctx context.Context, err error, s *step) error {
 		return r.lost(ctx, err, s)
 	}
 	var e *Error
-	if script.Type == migration.TypeJDBC {
+	if script.Type == migration.TypeJDBC && !ours(err) {
 		e = &Error{Kind: KindSQL, Code: failedCode(script), Message: err.Error(), At: &Location{Path: script.Path}, Err: err}
 	} else {
 		e = r.explain(err, failedCode(script), "after the last statement of "+script.Path)
@@ -281,7 +284,7 @@ func (r *run) stepError(ctx context.Context, err error, s *step) error {
 	switch {
 	case r.cfg.Group && x.hold:
 		e.Kept = "nothing of this run was kept (its scripts share one transaction)"
-	case script.Type == migration.TypeScript:
+	case script.Program:
 		e.Kept = x.programKept(script)
 	case x.mode.transactional():
 		e.Kept = "nothing of " + name(script) + " was kept (it ran in a transaction)"
@@ -299,11 +302,15 @@ func (r *run) stepError(ctx context.Context, err error, s *step) error {
 // lost asks the history, over a new connection, whether the step's transaction was committed before the connection
 // broke.
 func (r *run) lost(ctx context.Context, cause error, s *step) error {
+	stopped := ctx.Err() != nil
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recoverTime)
 	defer cancel()
 	e := &Error{
 		Kind: KindConnection, Code: "DB_CONNECTION", Message: "the connection was lost: " + cause.Error(), Err: cause,
 		At: &Location{Path: s.Script.Path, Physical: s.Script.Physical}, Hint: "run the same command again: it goes on where this one stopped",
+	}
+	if stopped { // the server did not answer the request to cancel in time
+		e.Kind, e.Code, e.Message = KindInterrupted, "ERROR", "stopped from outside, and the connection was given up"
 	}
 	conn, err := r.dial(ctx, "skein")
 	if err != nil {

@@ -1,6 +1,7 @@
 package skein
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/skein-db/skein/migration"
@@ -23,7 +24,7 @@ func Undo(ctx context.Context, cfg Config) (*UndoResult, error) {
 }
 
 func (r *run) undo(ctx context.Context, result *UndoResult) error {
-	if err := r.mustWrite(); err != nil {
+	if err := cmp.Or(r.mustWrite(), r.mustHaveMigrations()); err != nil {
 		return err
 	}
 	err := r.fire(ctx, "beforeUndo")

@@ -275,6 +275,20 @@ func TestUndoCallbacks(t *testing.T) {
 	}
 }
 
+// Nothing to work with is an error where it is one of migrate.
+func TestUndoRequiresMigrations(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	if _, err := undo(t, db, skein.Config{Source: scripts("notes.txt", "")}); err != nil {
+		t.Errorf("not required: %v", err)
+	}
+	_, err := undo(t, db, skein.Config{Source: scripts("notes.txt", ""), RequireMigrations: true})
+	var e *skein.Error
+	if !errors.As(err, &e) || e.Kind != skein.KindScript || e.Message != "no migrations found" {
+		t.Errorf("error %v", err)
+	}
+}
+
 // A migration written in Go is undone by an undo script, as any other.
 func TestUndoOfAMigrationWrittenInGo(t *testing.T) {
 	t.Parallel()

@@ -1,6 +1,7 @@
 package migration
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"unicode/utf8"
@@ -9,6 +10,7 @@ import (
 	"golang.org/x/text/encoding"
 	"golang.org/x/text/encoding/charmap"
 	"golang.org/x/text/encoding/htmlindex"
+	"golang.org/x/text/encoding/ianaindex"
 	"golang.org/x/text/encoding/unicode"
 	"golang.org/x/text/encoding/unicode/utf32"
 )
@@ -72,8 +74,8 @@ func decodeStrictly(content []byte, name string) (text string, bad int, err erro
 	return string(out), -1, nil
 }
 
-// findEncoding knows Java's names first: to browsers, whose names htmlindex follows, ISO-8859-1 means windows-1252 and
-// UTF-16 means little endian.
+// findEncoding knows Java's names first, then those of the IANA list: to browsers, whose names htmlindex follows,
+// ISO-8859-1 means windows-1252, ISO-8859-9 windows-1254, and UTF-16 little endian.
 func findEncoding(key string) (encoding.Encoding, error) {
 	switch key {
 	case "iso-8859-1", "iso8859-1", "iso88591", "latin1", "latin-1", "l1":
@@ -90,14 +92,39 @@ func findEncoding(key string) (encoding.Encoding, error) {
 		return utf32.UTF32(utf32.BigEndian, utf32.IgnoreBOM), nil
 	case "utf-32le":
 		return utf32.UTF32(utf32.LittleEndian, utf32.IgnoreBOM), nil
-	case "cp1250", "cp1251", "cp1252", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257", "cp1258":
-		key = "windows-" + key[2:]
-	case "cp850", "ibm850":
-		return charmap.CodePage850, nil
-	case "cp437", "ibm437":
-		return charmap.CodePage437, nil
 	}
-	return htmlindex.Get(key)
+	key = ianaName(key)
+	if enc, err := ianaindex.IANA.Encoding(key); err == nil && enc != nil {
+		return enc, nil
+	}
+	enc, err := htmlindex.Get(key)
+	if enc == encoding.Replacement {
+		err = errors.New("browsers refuse it")
+	}
+	return enc, err
+}
+
+// javaNames are names of Java's own beside those that ianaName turns by rule.
+var javaNames = map[string]string{
+	"sjis": "shift_jis", "shift-jis": "shift_jis", "ms932": "shift_jis", "windows-31j": "shift_jis", "eucjp": "euc-jp",
+	"ms936": "gbk", "gb2312": "gbk", "euc-cn": "gbk", "ms949": "euc-kr", "euckr": "euc-kr", "ms950": "big5",
+	"macroman": "macintosh", "maccyrillic": "x-mac-cyrillic", "ms874": "windows-874", "windows-874": "windows-874", "tis-620": "windows-874",
+	"ibm858": "ibm00858", "ibm1140": "ibm01140",
+}
+
+// ianaName turns a name of Java's (Cp850, ISO8859_15, MS932, x-MacRoman) into one of the IANA list.
+func ianaName(key string) string {
+	short := strings.TrimPrefix(key, "x-")
+	for _, family := range []struct{ java, iana string }{
+		{"iso8859-", "iso-8859-"}, {"8859-", "iso-8859-"}, {"cp125", "windows-125"}, {"cp", "ibm"}, {"ibm-", "ibm"},
+	} {
+		if rest, ok := strings.CutPrefix(short, family.java); ok {
+			short = family.iana + rest
+			key = short
+			break
+		}
+	}
+	return orElse(javaNames[short], key)
 }
 
 func firstInvalidUTF8(b []byte) int {

@@ -39,6 +39,32 @@ func TestDecode(t *testing.T) {
 		{"UTF-8", "\ufffd", "\ufffd"}, // a replacement character that stands in the file is a character
 		{"UTF-16LE", utf16Bytes("a\ufffdb", true), "a\ufffdb"},
 		{"Shift_JIS", "\x83e", "テ"},
+		{"MS932", "\x83e", "テ"},
+		{"windows-31j", "\x83e", "テ"},
+		{"EUC-JP", "\xa5\xc6", "テ"},
+		{"ISO-2022-JP", "\x1b$B%F\x1b(B", "テ"},
+		{"GBK", "\xc4\xe3", "你"},
+		{"GB2312", "\xc4\xe3", "你"},
+		{"GB18030", "\x81\x30\x86\x34", "¼"},
+		{"Big5", "\xa7A", "你"},
+		{"EUC-KR", "\xb3\xca", "너"},
+		{"ISO-8859-9", "\x80\xf0", "\u0080ğ"}, // not what browsers take it for
+		{"ISO8859_15", "\xa4", "€"},
+		{"8859_2", "\xb1", "ą"},
+		{"windows-1251", "\xe6", "ж"},
+		{"KOI8-R", "\xd6", "ж"},
+		{"IBM866", "\xa6", "ж"},
+		{"Cp850", "\x82", "é"},
+		{"Cp437", "\x82", "é"},
+		{"Cp852", "\xa5", "ą"},
+		{"Cp858", "\xd5", "€"},
+		{"IBM037", "\xc1", "A"},
+		{"Cp1140", "\x9f", "€"},
+		{"x-MacRoman", "\x8e", "é"},
+		{"x-windows-874", "\xa1", "ก"},
+		{"TIS-620", "\xa1", "ก"},
+		{"UTF-32", "\x00\x00\x00a", "a"},
+		{"UTF-32LE", "a\x00\x00\x00", "a"},
 	} {
 		got, err := decode([]byte(c.bytes), c.encoding)
 		if err != nil || got != c.want {
@@ -70,8 +96,10 @@ func TestDecodeBadBytes(t *testing.T) {
 			t.Errorf("%q as %s: %v, want byte %d", c.bytes, c.encoding, err, c.offset)
 		}
 	}
-	if _, err := decode([]byte("a"), "no-such-encoding"); err == nil || !strings.Contains(err.Error(), "no-such-encoding") {
-		t.Errorf("an unknown encoding gives %v", err)
+	for _, name := range []string{"no-such-encoding", "ISO-2022-KR", "x-user-undefined", "CESU-8"} {
+		if _, err := decode([]byte("a"), name); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("the unknown encoding %s gives %v", name, err)
+		}
 	}
 }
 

@@ -113,9 +113,6 @@ func (r *resolver) file(f File, callbacksToo bool) {
 		}
 	case name.Kind == Repeatable && name.Description == "" && !strings.Contains(base, r.naming.separator):
 		// R.sql is well formed but, as for Flyway, nothing.
-	case kind == TypeScript && (name.Kind == Baseline || name.Kind == Undo):
-		r.out.Warnings = append(r.out.Warnings, Warning{Path: f.Path, Text: "never runs: baseline and undo migrations have to be SQL",
-			Hint: "move what it does into a SQL script"})
 	default:
 		r.script(f, name, kind)
 	}
@@ -220,13 +217,15 @@ func (r *resolver) script(f File, name Name, kind Type) {
 		return
 	}
 	s := Script{Kind: name.Kind, Version: name.Version, Description: name.Description, Type: kind,
-		Path: f.Path, Physical: f.Physical, Text: text, Config: config, RawChecksum: Checksum(text)}
+		Path: f.Path, Physical: f.Physical, Program: kind == TypeScript, Text: text, Config: config, RawChecksum: Checksum(text)}
 	sum := s.RawChecksum
 	switch name.Kind {
 	case Baseline:
-		s.Type = TypeSQLBaseline
+		s.Type = TypeSQLBaseline // Flyway has no type of its own for baselines that are programs
 	case Undo:
-		s.Type = TypeUndoSQL
+		if s.Type = TypeUndoSQL; s.Program {
+			s.Type = TypeUndoScript
+		}
 	case Repeatable:
 		placeholders := r.placeholders(f, config)
 		if kind == TypeScript {

@@ -52,6 +52,7 @@ type Script struct {
 	Type        Type
 	Path        string // what the history column "script" holds: the path below its location, "/" separated
 	Physical    string // where a person finds it; absolute for files, "" for Go functions
+	Program     bool   // it is run by the operating system, not by the server: V1__load.sh
 	Text        string // decoded, byte order mark dropped, placeholders not yet replaced; "" for Go functions
 	Config      ScriptConfig
 

@@ -107,6 +107,8 @@ func (r *runner) main(ctx context.Context) int {
 	switch {
 	case err != nil:
 		return r.fail(r.withFiles(err))
+	case r.console.json && r.console.flyway && (line.Has("help") || slices.Contains(line.Verbs, "help") || len(line.Verbs) == 0 && !line.Has("version")):
+		return 0 // as there: no page where a document is expected
 	case line.Has("help") || slices.Contains(line.Verbs, "help"):
 		return r.help()
 	case line.Has("version") && len(line.Verbs) == 0:
@@ -118,6 +120,9 @@ func (r *runner) main(ctx context.Context) int {
 	if slices.Equal(r.line.Verbs, []string{"version"}) {
 		// Needs no settings, so that it works wherever one is wrong.
 		return r.version()
+	}
+	if slices.Equal(r.line.Verbs, []string{"list-engines"}) {
+		return r.listEngines()
 	}
 	if slices.Equal(r.line.Verbs, []string{"demo"}) {
 		return r.demo(ctx)

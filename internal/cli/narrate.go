@@ -250,7 +250,7 @@ func stepText(e skein.StepStarted) string {
 			text += " [out of order]"
 		}
 	}
-	if !e.Transactional && s.Type != migration.TypeScript { // of a program nobody expects it
+	if !e.Transactional && !s.Program { // of a program nobody expects it
 		text += " [non-transactional]"
 	}
 	return text

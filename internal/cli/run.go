@@ -83,6 +83,8 @@ func (r *runner) verb(ctx context.Context, verb string) outcome {
 		return r.validate(ctx)
 	case "adopt":
 		return r.adopt(ctx)
+	case "testConnection":
+		return r.testConnection(ctx)
 	case "baseline":
 		var result *skein.BaselineResult
 		if result, o.err = skein.Baseline(ctx, r.engine); o.err == nil {

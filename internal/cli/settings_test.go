@@ -71,6 +71,19 @@ func TestEngineConfig(t *testing.T) {
 		c.TargetVersion.String() != "7?" || c.CallbackSource == nil || *c.Naming.Versioned != "W" || len(c.Schemas) != 2 {
 		t.Errorf("settings are lost: %+v", c)
 	}
+	own, _, err := engineConfig(loadSettings(t, url, "-role=boss", "-applicationName=mine", "-keepSessionState=true", "-ignoreJavaMigrations=2,3",
+		"-requireMigrations=true", "-connectRetries=3", "-connectRetriesInterval=7", "-lockRetryCount=-1", "-powershellExecutable=pwsh",
+		"-errorOverrides=01000:*:I", "-batch=true"), p, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if own.Role != "boss" || !own.KeepSessionState || len(own.IgnoreJavaMigrations) != 2 || !own.RequireMigrations || own.ConnectRetries != 3 ||
+		own.ConnectRetriesInterval != 7 || *own.LockRetryCount != -1 || own.PowerShell != "pwsh" || len(own.ErrorOverrides) != 1 || !own.Batch {
+		t.Errorf("settings are lost: %+v", own)
+	}
+	if cfg, err := own.Connection(t.Context()); err != nil || cfg.RuntimeParams["application_name"] != "mine" {
+		t.Errorf("the application name is lost: %v, %v", cfg, err)
+	}
 	cfg, err := c.Connection(t.Context())
 	if err != nil || cfg.Host != "h" || cfg.Database != "x" || cfg.RuntimeParams["application_name"] != "skein" {
 		t.Errorf("connection: %+v, %v", cfg, err)

@@ -97,6 +97,14 @@ var verbs = []verb{
 		Example: []string{"demo", "demo -keep"},
 		Flags:   []string{"keep"},
 	},
+	{
+		Name: "testConnection", Summary: "connect, and do nothing else",
+		Text: "Connects as every verb does, with initSql and connectRetries, and says whether that works. Scripts and history are not\n" +
+			"looked at.",
+		Example:  []string{"testConnection", "testConnection -environment=prod -outputType=json"},
+		Settings: []string{"connectRetries", "connectRetriesInterval", "initSql", "skein.role"},
+	},
+	{Name: "list-engines", Summary: "print the databases that this speaks to", Text: "Prints PostgreSQL. It needs no settings.", Example: []string{"list-engines"}},
 	{Name: "version", Summary: "print the version", Text: "Prints the version. It needs no settings.", Example: []string{"version", "version -outputType=json"}},
 	{Name: "help", Summary: "print this, or what a verb does", Text: "Prints the list of verbs, or the page of one.", Example: []string{"help", "help migrate"}},
 }
@@ -104,11 +112,11 @@ var verbs = []verb{
 // laterVerbs are words of Flyway's, and of Skein's plan, that this release does not know how to follow.
 var laterVerbs = []string{
 	"check", "add", "init", "deploy", "diff", "diffText", "generate", "model", "prepare", "snapshot",
-	"auth", "mcp", "list-engines", "testConnection", "plan", "lint", "squash", "status", "wait", "server",
+	"auth", "mcp", "plan", "lint", "squash", "status", "wait", "server",
 }
 
 // together are the verbs that may stand on one line.
-var together = []string{"migrate", "undo", "info", "validate", "baseline", "repair", "clean", "version"}
+var together = []string{"migrate", "undo", "info", "validate", "baseline", "repair", "clean", "testConnection", "version"}
 
 // grammar is what the verbs add to the command line.
 func grammar() config.Grammar {

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/BurntSushi/toml"
 )
@@ -40,9 +41,8 @@ func readTOML(text, file string) ([]tomlLeaf, *Mistake) {
 		m := Mistake{Origin: Origin{Kind: FromFile, Name: file}, Text: err.Error()}
 		var parse toml.ParseError
 		if errors.As(err, &parse) {
-			before := text[:min(parse.Position.Start, len(text))]
+			_, m.Origin.Column = position(text, parse.Position.Start)
 			m.Origin.Line = parse.Position.Line
-			m.Origin.Column = len(before) - strings.LastIndexByte(before, '\n')
 			m.Text = parse.Message
 		}
 		return nil, &m
@@ -71,12 +71,35 @@ func tomlLeaves(md *toml.MetaData, tbl map[string]toml.Primitive, path []string,
 				continue
 			}
 		}
-		leaf := tomlLeaf{path: here, value: p.value, origin: Origin{FromFile, file, at.Position.Line, at.Position.Col}}
+		line, column := position(text, begin(text, at.Position.Start, p.value))
+		leaf := tomlLeaf{path: here, value: p.value, origin: Origin{FromFile, file, line, column}}
 		if end := at.Position.Start + at.Position.Len; end <= len(text) {
 			leaf.raw = text[at.Position.Start:end]
 		}
 		*leaves = append(*leaves, leaf)
 	}
+}
+
+// begin is where a value begins: the library says where what is inside its quotes or brackets does.
+func begin(text string, at int, v any) int {
+	at = min(at, len(text))
+	switch v.(type) {
+	case string:
+		for n := 0; n < 3 && at > 0 && (text[at-1] == '"' || text[at-1] == '\''); n++ {
+			at--
+		}
+	case []any:
+		if at > 0 && text[at-1] == '[' {
+			at--
+		}
+	}
+	return at
+}
+
+// position turns an offset into a line and a column, which counts characters.
+func position(text string, at int) (line, column int) {
+	before := text[:min(at, len(text))]
+	return 1 + strings.Count(before, "\n"), 1 + utf8.RuneCountInString(before[strings.LastIndexByte(before, '\n')+1:])
 }
 
 // tomlAssignments sorts the leaves into settings. strict is for Skein's own

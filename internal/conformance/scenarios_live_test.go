@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -35,17 +36,28 @@ func TestScenariosLive(t *testing.T) {
 	if len(flyways) == 0 {
 		t.Skipf("none of the Flyways is one of %s", strings.Join(versions, ", "))
 	}
-	for _, s := range readScenarios(t) {
+	all := readScenarios(t)
+	var confirmed, refuted, left atomic.Int64
+	t.Cleanup(func() { // once all have ended
+		t.Logf("%d recordings of %d scenarios: %d confirmed by the real Flyway, %d not, %d left out", confirmed.Load()+refuted.Load()+left.Load(),
+			len(all), confirmed.Load(), refuted.Load(), left.Load())
+	})
+	for _, s := range all {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
 			for _, v := range versions {
 				f, ok := flyways[v]
 				switch {
-				case !ok || s.recorded[v] == nil:
+				case s.recorded[v] == nil:
+				case !ok:
+					left.Add(1)
 				case older[v] && s.ofFront(v):
 					t.Logf("Flyway %s is left out: what this command line tells is its own", v)
+					left.Add(1)
+				case s.live(t, v, f):
+					confirmed.Add(1)
 				default:
-					s.live(t, v, f)
+					refuted.Add(1)
 				}
 			}
 			if *update && !t.Failed() {
@@ -81,8 +93,8 @@ func (s scenario) ofFront(version string) bool {
 	return f["json.permitExpiry"] != nil || strings.Contains(strings.Join(f["json.error"], ""), `"errorCode":"CONFIGURATION`)
 }
 
-// live plays a scenario through one Flyway.
-func (s scenario) live(t *testing.T, version string, f flywaylive.Flyway) {
+// live plays a scenario through one Flyway and tells whether it left what is recorded.
+func (s scenario) live(t *testing.T, version string, f flywaylive.Flyway) bool {
 	t.Helper()
 	got := s.left(t, func(_ context.Context, t *testing.T, c call) outcome {
 		args := c.args
@@ -97,12 +109,14 @@ func (s scenario) live(t *testing.T, version string, f flywaylive.Flyway) {
 	})
 	if *update {
 		s.recorded[version] = got
-		return
+		return true
 	}
 	want := s.recorded[version]
-	for _, kind := range want.differ(got) {
+	kinds := want.differ(got)
+	for _, kind := range kinds {
 		t.Errorf("Flyway %s does not leave what was recorded, in %s (-recorded +live):\n%s", version, kind, cmp.Diff(want[kind], got[kind]))
 	}
+	return len(kinds) == 0
 }
 
 // rewrite puts the recordings into the scenario's file, which is otherwise left as it is.

@@ -10,17 +10,15 @@ import (
 
 // Facts is what the target said about itself and the place of its history.
 type Facts struct {
-	Version       string // "15.20 (Debian 15.20-0+deb12u1)"
-	VersionNum    int    // 150020
-	Database      string
-	User          string // current_user
-	SessionUser   string
-	CurrentSchema string // "" when the search_path names no existing schema
-	SearchPath    string // as text, unexpanded
-	InRecovery    bool   // a standby
-	ReadOnly      bool   // new transactions are read only
+	Version    string // "15.20 (Debian 15.20-0+deb12u1)"
+	VersionNum int    // 150020
+	Database   string
+	User       string // current_user
+	SearchPath string // as text, unexpanded
+	InRecovery bool   // a standby
+	ReadOnly   bool   // new transactions are read only
 
-	Schema   string   // the default schema: the one asked for, else CurrentSchema, else SearchPath
+	Schema   string   // the default schema: the one asked for, else the first of the search_path that exists, else SearchPath
 	Existing []string // those of the managed schemas that exist
 	// HasHistory says that there is a relation where the history table belongs. What it is, ReadHistory finds.
 	HasHistory bool
@@ -39,7 +37,7 @@ func (c *Conn) ReadFacts(ctx context.Context, schema string, schemas []string, t
 	} else if !slices.Contains(schemas, schema) {
 		schemas = append([]string{schema}, schemas...)
 	}
-	sql := "select current_user, session_user, current_catalog, current_schema, pg_catalog.current_setting('search_path'), pg_catalog.to_regclass(" + place + ") is not null"
+	sql := "select current_user, current_catalog, current_schema, pg_catalog.current_setting('search_path'), pg_catalog.to_regclass(" + place + ") is not null"
 	for _, s := range schemas {
 		sql += ", pg_catalog.to_regnamespace(" + Literal(Ident(s)) + ") is not null"
 	}
@@ -49,19 +47,20 @@ func (c *Conn) ReadFacts(ctx context.Context, schema string, schemas []string, t
 		return Facts{}, err
 	}
 	r := rows[0]
-	f.User, f.SessionUser, f.Database, f.SearchPath, f.HasHistory = *r[0], *r[1], *r[2], *r[4], *r[5] == "t"
-	if r[3] != nil {
-		f.CurrentSchema = *r[3]
+	f.User, f.Database, f.SearchPath, f.HasHistory = *r[0], *r[1], *r[3], *r[4] == "t"
+	current := ""
+	if r[2] != nil {
+		current = *r[2]
 	}
-	r = r[6:]
+	r = r[5:]
 	for i, s := range schemas {
 		if *r[i] == "t" {
 			f.Existing = append(f.Existing, s)
 		}
 	}
 	if schema == "" {
-		f.Schema = cmp.Or(f.CurrentSchema, f.SearchPath)
-		if f.CurrentSchema != "" && !slices.Contains(f.Existing, f.Schema) {
+		f.Schema = cmp.Or(current, f.SearchPath)
+		if current != "" && !slices.Contains(f.Existing, f.Schema) {
 			f.Existing = append(f.Existing, f.Schema)
 		}
 	}

@@ -24,7 +24,7 @@ func TestFactsOfTheServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := postgres.Facts{
-		Database: db.Name, User: "app_" + role, SessionUser: role, CurrentSchema: "public", SearchPath: `"$user", public`,
+		Database: db.Name, User: "app_" + role, SearchPath: `"$user", public`,
 		Schema: "public", Existing: []string{"public"}, Version: f.Version, VersionNum: f.VersionNum,
 	}
 	if diff := cmp.Diff(want, f); diff != "" {
@@ -47,17 +47,17 @@ func TestFactsOfSchemas(t *testing.T) {
 	for _, c := range []struct {
 		name, path, schema string
 		managed            []string
-		current, chosen    string
+		chosen             string
 		existing           []string
 	}{
-		{"the first existing one of the path", "nowhere, app, public", "", nil, "app", "app", []string{"app"}},
-		{"the one asked for", "public", "app", []string{"app", "App", "gone"}, "public", "app", []string{"app", "App"}},
-		{"one that is missing", "public", "gone", []string{"gone", "app"}, "public", "gone", []string{"app"}},
-		{"names are not folded", "public", "APP", []string{"APP"}, "public", "APP", nil},
-		{"names with quotes and dots", "public", `we"ird.s`, []string{`we"ird.s`}, "public", `we"ird.s`, []string{`we"ird.s`}},
-		{"an empty path", "", "", nil, "", "", nil},
-		{"an empty path beside a schema", "", "app", []string{"app", "app_extra"}, "", "app", []string{"app", "app_extra"}},
-		{"a path of missing ones", "nowhere", "", nil, "", "nowhere", nil},
+		{"the first existing one of the path", "nowhere, app, public", "", nil, "app", []string{"app"}},
+		{"the one asked for", "public", "app", []string{"app", "App", "gone"}, "app", []string{"app", "App"}},
+		{"one that is missing", "public", "gone", []string{"gone", "app"}, "gone", []string{"app"}},
+		{"names are not folded", "public", "APP", []string{"APP"}, "APP", nil},
+		{"names with quotes and dots", "public", `we"ird.s`, []string{`we"ird.s`}, `we"ird.s`, []string{`we"ird.s`}},
+		{"an empty path", "", "", nil, "", nil},
+		{"an empty path beside a schema", "", "app", []string{"app", "app_extra"}, "app", []string{"app", "app_extra"}},
+		{"a path of missing ones", "nowhere", "", nil, "nowhere", nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -69,8 +69,8 @@ func TestFactsOfSchemas(t *testing.T) {
 			}
 			slices.Sort(f.Existing)
 			slices.Sort(c.existing)
-			if f.CurrentSchema != c.current || f.Schema != c.chosen || f.SearchPath != c.path || !slices.Equal(f.Existing, c.existing) || f.HasHistory {
-				t.Errorf("current %q, chosen %q, path %q, existing %q, history %t; want %+v", f.CurrentSchema, f.Schema, f.SearchPath, f.Existing, f.HasHistory, c)
+			if f.Schema != c.chosen || f.SearchPath != c.path || !slices.Equal(f.Existing, c.existing) || f.HasHistory {
+				t.Errorf("chosen %q, path %q, existing %q, history %t; want %+v", f.Schema, f.SearchPath, f.Existing, f.HasHistory, c)
 			}
 		})
 	}

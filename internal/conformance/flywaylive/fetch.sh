@@ -65,6 +65,7 @@ pom() {
     alone org.fusesource.jansi jansi 1.18
     managed org.postgresql:postgresql org.slf4j:slf4j-nop org.apache.commons:commons-text "$jackson.core:jackson-databind" \
         "$jackson.dataformat:jackson-dataformat-toml"
+    if ((major < 12)); then managed "$jackson.datatype:jackson-datatype-jsr310"; fi # part of databind since Jackson 3
     if ((major >= 13)); then managed "$jackson.dataformat:jackson-dataformat-xml"; fi
     printf '</dependencies></project>\n'
 }

@@ -1,0 +1,124 @@
+package conformance
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/skein-db/skein/internal/config"
+)
+
+// provenElsewhere names, for settings whose effect the facts of a scenario cannot tell, the test that does, or the
+// script that uses it.
+var provenElsewhere = map[string]string{
+	"batch":                      "TestBatch",
+	"cherryPick":                 "TestCherryPickRunsTheListInItsOrder",
+	"color":                      "../cli/testdata/script/db_commands.txtar",
+	"connectRetries":             "TestConnectRetries",
+	"connectRetriesInterval":     "TestConnectRetries",
+	"doNotRedactUrl":             "../cli/testdata/script/db_commands.txtar",
+	"errorOverrides":             "TestErrorOverrides",
+	"lockRetryCount":             "TestLockRetryCount",
+	"outputFile":                 "../cli/testdata/script/db_commands.txtar",
+	"outputLogsInJson":           "../cli/testdata/script/db_commands.txtar",
+	"outputType":                 "TestScenarios", // each is played with JSON too
+	"outputQueryResults":         "TestQueryResultsCanBeLeftOut",
+	"powershellExecutable":       "TestMissingInterpreterStopsBeforeAnythingRuns",
+	"skein.applicationName":      "TestEngineConfig",
+	"skein.durableEach":          "TestDurableEach",
+	"skein.exitCodes":            "../cli/testdata/script/arguments.txtar",
+	"skein.ignoreJavaMigrations": "TestIgnoredJavaMigrations",
+	"skein.keepSessionState":     "TestKeepSessionStateLeaksAsFlywayDoes",
+	"skein.requireMigrations":    "../cli/testdata/script/db_bad_input.txtar",
+	"skein.role":                 "TestRoleOwnsEverything",
+	"undoSqlMigrationPrefix":     "../cli/testdata/script/db_undo.txtar",
+}
+
+// TestSettingsMatter finds for each setting that Skein honours a scenario that ends otherwise when the setting is left
+// out of its command line: a setting that did nothing would have none.
+func TestSettingsMatter(t *testing.T) {
+	t.Parallel()
+	all, tests := readScenarios(t), testNames(t)
+	for _, k := range config.Keys() {
+		if k.Standing != config.Honoured {
+			continue
+		}
+		t.Run(k.Name, func(t *testing.T) {
+			t.Parallel()
+			if test := provenElsewhere[k.Name]; test != "" {
+				if !tests[test] && !uses(test, k) {
+					t.Errorf("there is no test %s, or it does not name the setting", test)
+				}
+				return
+			}
+			named := 0
+			for _, s := range all {
+				without, ok := s.without(k.Name)
+				if !ok || strings.HasPrefix(s.name, "cli-bad-") || strings.HasPrefix(s.name, "cli-duplicate-") {
+					continue
+				}
+				named++
+				if len(s.left(t, replay).differ(without.left(t, replay))) > 0 {
+					return
+				}
+			}
+			t.Errorf("%d scenarios name it, and all of them end the same without it", named)
+		})
+	}
+}
+
+// uses reports whether a script names a setting.
+func uses(file string, k config.Key) bool {
+	text, err := os.ReadFile(file)
+	name := strings.TrimPrefix(k.Name, "skein.")
+	return err == nil && (strings.Contains(string(text), "-"+name+"=") || k.Variable != "" && strings.Contains(string(text), k.Variable))
+}
+
+// without leaves a setting out of the command lines of a scenario.
+func (s scenario) without(name string) (scenario, bool) {
+	stem, family := strings.CutSuffix(name, "*")
+	found := false
+	steps := slices.Clone(s.steps)
+	for i, st := range steps {
+		if st.verb == "sql" || st.verb == "hold" {
+			continue
+		}
+		steps[i].words = slices.DeleteFunc(slices.Clone(st.words), func(w string) bool {
+			rest, ok := strings.CutPrefix(w, "-"+stem)
+			is := ok && (family || strings.HasPrefix(rest, "="))
+			found = found || is
+			return is
+		})
+	}
+	s.steps = steps
+	return s, found
+}
+
+// testNames are the tests of the whole module.
+func testNames(t *testing.T) map[string]bool {
+	t.Helper()
+	names := map[string]bool{}
+	for _, pattern := range []string{"../../*_test.go", "../../*/*_test.go", "../*/*_test.go", "*/*_test.go"} {
+		files, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			tree, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.SkipObjectResolution)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, d := range tree.Decls {
+				if f, ok := d.(*ast.FuncDecl); ok && strings.HasPrefix(f.Name.Name, "Test") {
+					names[f.Name.Name] = true
+				}
+			}
+		}
+	}
+	return names
+}
