@@ -85,6 +85,7 @@ type runner struct {
 	failures failureText
 	narrator *narrator
 	file     *os.File
+	reporter *reporter // nil: no report
 	filter   filter
 }
 

@@ -38,6 +38,7 @@ func (n *narrator) report(event skein.Event) {
 		n.setup(e)
 	case skein.Validated, skein.Planned, skein.StepStarted, skein.StepDone, skein.CallbackStarted, skein.Migrated, skein.Undone:
 		n.migrating(e)
+	case skein.Standing: // info is the verb that prints it
 	case skein.StatementDone:
 		n.console.debugf("%s:%d: %s, %d rows%s", e.Path, e.Line, e.Tag, e.Rows, took(e.Took))
 	case skein.Detail:

@@ -93,8 +93,8 @@ var table = build([]Key{
 	{Name: "infoSinceVersion", Variable: "-", Forms: Flag},
 	{Name: "infoUntilVersion", Variable: "-", Forms: Flag},
 	{Name: "infoOfState", Kind: List, Variable: "-", Forms: Flag},
-	{Name: "reportEnabled", Kind: Boolean, Default: "false", Variable: "-", Forms: global, Standing: NotYet},
-	{Name: "reportFilename", Default: "report", Forms: global, Standing: NotYet},
+	{Name: "reportEnabled", Kind: Boolean, Default: "false", Variable: "-", Forms: global, Note: "writes a page and a JSON file: docs/reports.md"},
+	{Name: "reportFilename", Default: "report", Forms: global, Note: "without .html and .json"},
 
 	// Files.
 	{Name: "workingDirectory", Variable: "-", Forms: Flag},
