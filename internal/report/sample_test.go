@@ -134,7 +134,7 @@ func big(scripts, statements int) Run {
 // files renders runs with nothing before them.
 func files(t *testing.T, runs ...Run) (page, data string) {
 	t.Helper()
-	r := Report{Runs: runs, Redact: plain, Results: []json.RawMessage{json.RawMessage(`{"operation":"info"}`)}}
+	r := Report{Runs: runs, ExitCode: runs[len(runs)-1].ExitCode, Redact: plain, Results: []json.RawMessage{json.RawMessage(`{"operation":"info"}`)}}
 	p, d, err := r.Files(&Earlier{})
 	if err != nil {
 		t.Fatal(err)
