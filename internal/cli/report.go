@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -41,7 +42,7 @@ func reportNames(name, dir string) (page, data string) {
 
 func (r *runner) openReport() error {
 	s := r.settings
-	if !s.Bool("reportEnabled") {
+	if !s.Bool("reportEnabled") || !slices.ContainsFunc(r.line.Verbs, func(verb string) bool { return verb != "version" }) {
 		return nil
 	}
 	fail := func(text string) error {

@@ -111,7 +111,7 @@ func TestRecorderStates(t *testing.T) {
 		s.steps(scripts, c.ran, 1)
 		s.tell(c.events...)
 		var got []string
-		for _, step := range s.end("migrate", c.err).Steps {
+		for _, step := range s.end(c.err).Steps {
 			got = append(got, string(step.State))
 		}
 		if strings.Join(got, " ") != c.want {

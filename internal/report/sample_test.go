@@ -44,12 +44,12 @@ func (s *story) tell(events ...skein.Event) {
 	}
 }
 
-func (s *story) end(verb string, err error) Run {
+func (s *story) end(err error) Run {
 	code := 0
 	if err != nil {
 		code = 5
 	}
-	return s.Run(Outcome{Verb: verb, Skein: "1.2.3", Started: start, Ended: s.now, ExitCode: code, Err: err})
+	return s.Run(Outcome{Verb: "migrate", Skein: "1.2.3", Started: start, Ended: s.now, ExitCode: code, Err: err})
 }
 
 func script(version, description string) *migration.Script {
@@ -115,7 +115,7 @@ func failing() Run {
 		At: &skein.Location{Path: scripts[2].Path, Line: 9, Column: 8, Source: "\tset\tplced = now()", Statement: "-- why\nupdate orders\n   set amount = 2,\n       plced = now()"},
 	}
 	s.tell(stands(scripts, 2))
-	return s.end("migrate", err)
+	return s.end(err)
 }
 
 // big is a migrate of many scripts of many statements.
@@ -128,7 +128,7 @@ func big(scripts, statements int) Run {
 	s.steps(all, scripts, statements)
 	s.tell(skein.Migrated{Schema: "public", Applied: scripts})
 	s.tell(stands(all, scripts))
-	return s.end("migrate", nil)
+	return s.end(nil)
 }
 
 // files renders runs with nothing before them.
@@ -145,7 +145,7 @@ func files(t *testing.T, runs ...Run) (page, data string) {
 // TestPages renders the samples; with -pages=folder they are written there (make report-screens).
 func TestPages(t *testing.T) {
 	t.Parallel()
-	lost := newStory().end("migrate", errors.New("the connection was lost"))
+	lost := newStory().end(errors.New("the connection was lost"))
 	for name, runs := range map[string][]Run{
 		"failed": {failing()}, "done": {big(3, 6)}, "several": {big(2, 3), big(12, 40), failing()}, "big": {big(1000, 20)}, "lost": {lost},
 	} {
