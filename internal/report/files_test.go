@@ -73,7 +73,7 @@ func TestFilesOfFlyway(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"Earlier, from the same file", "Flyway 13.0.0", "V4__four.sql", "it broke\nbadly", "2026-01-02 03:04:05", "2026-01-02 00:30:00"} {
+	for _, want := range []string{"Earlier, from the same file", "Flyway 13.0.0", "V4__four.sql", "<dt>Database<dd>old</div>", "it broke\nbadly", "2026-01-02 03:04:05", "2026-01-02 00:30:00"} {
 		if !strings.Contains(string(page), want) {
 			t.Errorf("the page lacks %q", want)
 		}

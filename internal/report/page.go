@@ -75,6 +75,7 @@ type runView struct {
 	Slowest             []rowView // of runs with more scripts than are open at first
 	Foreign             bool
 	History             bool // the history is shown: once for one command line
+	Old                 bool // of an earlier command line, which may have been about another database
 }
 
 type stepView struct {
@@ -120,7 +121,7 @@ func (r Report) page(earlier []Run) ([]byte, error) {
 	}
 	for i, run := range earlier {
 		rv := viewRun(run, fmt.Sprintf("earlier%d", i+1), rows)
-		rv.History = true
+		rv.History, rv.Old = true, true
 		v.Earlier = append(v.Earlier, rv)
 	}
 	v.Title = strings.Join(verbs, ", ")
