@@ -42,7 +42,7 @@ func reportNames(name, dir string) (page, data string) {
 
 func (r *runner) openReport() error {
 	s := r.settings
-	if !s.Bool("reportEnabled") || !slices.ContainsFunc(r.line.Verbs, func(verb string) bool { return verb != "version" }) {
+	if !s.Bool("reportEnabled") || !slices.ContainsFunc(r.line.Verbs, hasReport) {
 		return nil
 	}
 	fail := func(text string) error {
@@ -78,7 +78,9 @@ func (r *runner) openReport() error {
 	r.engine.Account = true
 	r.engine.Report = func(e skein.Event) {
 		hear(e)
-		p.recorder.Hear(e, time.Now())
+		if p.recorder != nil {
+			p.recorder.Hear(e, time.Now())
+		}
 	}
 	return nil
 }
@@ -93,10 +95,16 @@ func (p *reporter) close() error {
 	return errors.Join(all...)
 }
 
+// hasReport is true of the verbs that run or look at migrations; adopt gives advice, which is its own output.
+func hasReport(verb string) bool { return verb != "version" && verb != "adopt" }
+
 // reported runs a verb under the reporter's eyes.
 func (r *runner) reported(verb string, run func() outcome) outcome {
 	p := r.reporter
-	if p == nil || verb == "version" {
+	if p == nil {
+		return run()
+	}
+	if p.recorder = nil; !hasReport(verb) {
 		return run()
 	}
 	p.recorder = &report.Recorder{Redact: r.console.redactor.String, Grouped: p.grouped}
