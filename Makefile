@@ -5,10 +5,10 @@ MAJORS   ?= 14 15 16 17 18
 FLYWAY   ?= $(CURDIR)/bin/flyway/flyway
 BENCH    ?= --tools psql,skein,migrate --work tiny,noop,latency --n 1000
 
-.PHONY: help build test test-race test-matrix conformance flyway-live fuzz bench cover lint cross fmt ci clean
+.PHONY: help build test test-race test-matrix conformance flyway-live report-screens fuzz bench cover lint cross fmt ci clean
 
 help: ## print this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## build bin/skein
 	CGO_ENABLED=0 go build -trimpath -o bin/skein ./cmd/skein
@@ -35,6 +35,9 @@ flyway-live: ## Flyway and Skein in turn, and Flyway against the recordings (FLY
 	@FLYWAY="$(FLYWAY)" go test -count=1 -v -timeout 90m $(if $(UPDATE),-run TestScenariosLive ./internal/conformance -update,./internal/conformance/...) \
 		>bin/flyway-live.log 2>&1; status=$$?; \
 	grep -E '^(ok|FAIL|panic)|--- (FAIL|SKIP)|_test.go:[0-9]+: [0-9]+ (scenarios|recordings)' bin/flyway-live.log; exit $$status
+
+report-screens: ## sample reports as a phone, a desktop and a printer show them, into bin/report (needs chromium)
+	internal/report/screens.sh bin/report
 
 fuzz: ## every fuzz target for FUZZTIME (20s) each
 	.ci/fuzz $(FUZZTIME)

@@ -13,7 +13,7 @@ func Baseline(ctx context.Context, cfg Config) (*BaselineResult, error) {
 	if err != nil {
 		return &BaselineResult{}, err
 	}
-	defer r.close()
+	defer r.finish(ctx)
 	result := &BaselineResult{Target: r.target()}
 	if err = r.mustWrite(); err == nil {
 		err = r.createSchemas(ctx, true)

@@ -25,7 +25,7 @@ func Clean(ctx context.Context, cfg Config) (*CleanResult, error) {
 	if err != nil {
 		return &CleanResult{}, err
 	}
-	defer r.close()
+	defer r.finish(ctx)
 	result := &CleanResult{Target: r.target()}
 	if err = r.mustWrite(); err == nil {
 		err = r.surrounded(ctx, "Clean", func() error { return r.clean(ctx, result) })

@@ -130,6 +130,11 @@ type Config struct {
 	// AllowClean lets Clean drop everything in Schemas (Flyway's cleanDisabled=false).
 	AllowClean bool
 
+	// Account is for whoever writes a report of the run: each script travels statement by statement, so that StatementDone
+	// has a time for each (with Batch, statements that share a message still have none), and Standing tells how the
+	// migrations stand before and after. It costs a round trip for each statement and two for each script.
+	Account bool
+
 	// Report hears what happens, as it happens, one event at a time. Nil means nobody listens.
 	Report func(Event)
 }

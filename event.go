@@ -47,6 +47,14 @@ type (
 	// SchemaCreated comes for each schema that was created.
 	SchemaCreated struct{ Schema string }
 
+	// Standing tells, with Config.Account, how scripts and history stand: once before the command does anything, and once
+	// when it has ended, unless the database cannot be asked any more.
+	Standing struct {
+		After   bool
+		Version migration.Version // the current version; zero: none
+		Entries []migration.Entry
+	}
+
 	// Validated closes a successful validation of Count migrations.
 	Validated struct {
 		Count int
@@ -98,7 +106,8 @@ type (
 		Index int // from 0
 		Tag   string
 		Rows  int64
-		Took  time.Duration
+		Took  time.Duration // until its answer was there: the way over the network is part of it
+		SQL   string        // as it was sent, placeholders replaced, without comments before it and the data of a COPY
 	}
 	// QueryResult carries rows that a statement returned; Rows holds at most the first QueryResultLimit, Total counts all.
 	QueryResult struct {
@@ -204,6 +213,7 @@ func (HistoryMissing) event()  {}
 func (HistoryCreated) event()  {}
 func (BaselineWritten) event() {}
 func (SchemaCreated) event()   {}
+func (Standing) event()        {}
 func (Validated) event()       {}
 func (Planned) event()         {}
 func (LockWaiting) event()     {}

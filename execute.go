@@ -141,6 +141,12 @@ func (x *execution) stepwise(ctx context.Context) error {
 			m.own("begin")
 		}
 		var err error
+		if r.cfg.Account { // the statement's time is to be its own
+			if err = m.send(ctx, r.conn, 0, nil); err != nil {
+				return err
+			}
+			m = &message{}
+		}
 		if n > 1 {
 			err = x.several(ctx, m, x.pieces[i:i+n])
 		} else {
@@ -204,7 +210,7 @@ func (x *execution) answered(p *piece, res postgres.Result, took time.Duration) 
 	if len(res.Columns) > 0 && !x.run.cfg.DiscardQueryResults {
 		x.run.report(QueryResult{Path: p.text.path, Line: line, Columns: res.Columns, Rows: res.Values, Total: res.Rows})
 	}
-	x.run.report(StatementDone{Path: p.text.path, Line: line, Index: p.index, Tag: res.Tag, Rows: res.Rows, Took: took})
+	x.run.report(StatementDone{Path: p.text.path, Line: line, Index: p.index, Tag: res.Tag, Rows: res.Rows, Took: took, SQL: p.text.sql[p.stmt.Body:p.stmt.End]})
 }
 
 // recover leaves the connection as the next user expects it, as far as it still can be.

@@ -52,6 +52,7 @@ var floors = map[string]int{
 	".": 4,
 
 	"internal/rehearse": 5,
+	"internal/report":   5,
 	"internal/fleet":    5,
 
 	"internal/cli":    6,

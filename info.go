@@ -14,7 +14,7 @@ func Info(ctx context.Context, cfg Config) (*InfoResult, error) {
 	if err != nil {
 		return &InfoResult{}, err
 	}
-	defer r.close()
+	defer r.finish(ctx)
 	result := &InfoResult{Target: r.target()}
 	err = r.surrounded(ctx, "Info", func() error { return r.info(ctx, result) })
 	if err == nil {
@@ -63,7 +63,7 @@ func Validate(ctx context.Context, cfg Config) (*ValidateResult, error) {
 	if err != nil {
 		return &ValidateResult{}, err
 	}
-	defer r.close()
+	defer r.finish(ctx)
 	result := &ValidateResult{Target: r.target()}
 	if err = r.mustHaveMigrations(); err == nil {
 		result.Problems, result.Count, err = r.validate(ctx, false)

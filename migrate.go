@@ -17,7 +17,7 @@ func Migrate(ctx context.Context, cfg Config) (*MigrateResult, error) {
 	if err != nil {
 		return &MigrateResult{}, err
 	}
-	defer r.close()
+	defer r.finish(ctx)
 	result := &MigrateResult{Target: r.target()}
 	err = r.migrate(ctx, result)
 	result.Target = r.target()

@@ -73,6 +73,9 @@ func (r *run) decide(ctx context.Context, pieces []*piece, config migration.Scri
 		}
 		return outside, nil
 	}
+	if r.cfg.Account && chosen == together {
+		return stepwise, nil
+	}
 	return wider(chosen, pieces), nil
 }
 

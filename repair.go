@@ -16,7 +16,7 @@ func Repair(ctx context.Context, cfg Config) (*RepairResult, error) {
 	if err != nil {
 		return &RepairResult{}, err
 	}
-	defer r.close()
+	defer r.finish(ctx)
 	result := &RepairResult{Target: r.target()}
 	if err = cmp.Or(r.mustWrite(), r.mustHaveMigrations()); err == nil {
 		err = r.surrounded(ctx, "Repair", func() error { return r.repair(ctx, result) })

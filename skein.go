@@ -104,6 +104,7 @@ func open(ctx context.Context, cfg Config) (*run, error) {
 		r.close()
 		return nil, err
 	}
+	r.account(ctx, false)
 	return r, nil
 }
 

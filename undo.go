@@ -15,7 +15,7 @@ func Undo(ctx context.Context, cfg Config) (*UndoResult, error) {
 	if err != nil {
 		return &UndoResult{}, err
 	}
-	defer r.close()
+	defer r.finish(ctx)
 	r.way = back
 	result := &UndoResult{Target: r.target()}
 	err = r.undo(ctx, result)

@@ -85,6 +85,7 @@ type runner struct {
 	failures failureText
 	narrator *narrator
 	file     *os.File
+	reporter *reporter // nil: no report
 	filter   filter
 }
 
@@ -237,6 +238,13 @@ func (r *runner) prepare() error {
 		r.narrator.target = shownTarget(r.settings)
 	}
 	engine.Report = r.narrator.report
+	if r.console.json && r.settings.Bool("outputProgress") {
+		p := &progress{console: r.console}
+		engine.Report = func(e skein.Event) {
+			r.narrator.report(e)
+			p.hear(e)
+		}
+	}
 	r.engine = engine
 	return nil
 }
@@ -277,11 +285,7 @@ func (r *runner) openFile(name string) error {
 		return nil
 	}
 	if !filepath.IsAbs(name) {
-		base := r.process.Dir
-		if dir := r.settings.Text("workingDirectory"); dir != "" {
-			base = dir
-		}
-		name = filepath.Join(base, name)
+		name = filepath.Join(r.process.Dir, name) // not from workingDirectory, as with Flyway
 	}
 	file, err := os.Create(name)
 	if err != nil {

@@ -42,6 +42,7 @@ func (n *narrator) report(event skein.Event) {
 		n.console.info("%s", decided(e))
 	case skein.Resumed:
 		n.resumed(e)
+	case skein.Standing: // info is the verb that prints it
 	case skein.StatementDone:
 		n.console.debugf("%s:%d: %s, %d rows%s", e.Path, e.Line, e.Tag, e.Rows, took(e.Took))
 	case skein.Detail:

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -15,11 +16,16 @@ type outcome struct {
 	document object // for -outputType=json
 	err      error
 	code     int // of a result that is no error: problems that validate found
+	problems []migration.Problem
 }
 
 // run runs the verbs one after the other, with one configuration, until one fails (flyway.md §4.1).
 func (r *runner) run(ctx context.Context) int {
-	if err := r.prepare(); err != nil {
+	err := r.prepare()
+	if err == nil {
+		err = r.openReport()
+	}
+	if err != nil {
 		return r.fail(err)
 	}
 	ids := r.line.Has("migrationIds")
@@ -33,7 +39,7 @@ func (r *runner) run(ctx context.Context) int {
 	var documents list
 	code := 0
 	for _, verb := range r.line.Verbs {
-		o := r.verb(ctx, verb)
+		o := r.reported(verb, func() outcome { return r.verb(ctx, verb) })
 		if o.err != nil {
 			return r.ended(o)
 		}
@@ -43,12 +49,17 @@ func (r *runner) run(ctx context.Context) int {
 			break
 		}
 	}
+	page, data, err := r.writeReport()
 	if r.console.json {
 		if len(r.line.Verbs) == 1 {
-			r.document(documents[0].(object))
+			r.document(withReport(documents[0].(object), page, data, err))
 		} else {
-			r.document(object{"individualResults": documents})
+			r.document(withReport(object{"individualResults": documents}, page, data, err))
 		}
+	}
+	if err != nil {
+		r.console.error(err.Error())
+		return cmp.Or(code, exitCode(err, r.console.flyway))
 	}
 	return code
 }
@@ -56,6 +67,9 @@ func (r *runner) run(ctx context.Context) int {
 // ended prints the failure of a verb. As with Flyway, the document of a line with several verbs is then the one of the
 // verb that failed.
 func (r *runner) ended(o outcome) int {
+	if _, _, err := r.writeReport(); err != nil {
+		r.console.error(err.Error())
+	}
 	if r.console.json {
 		r.document(o.document)
 	} else {
@@ -164,7 +178,7 @@ func (r *runner) validate(ctx context.Context) outcome {
 	if err != nil {
 		return outcome{err: err, document: r.failures.failureDocument(err)}
 	}
-	o := outcome{document: validateDocument(result)}
+	o := outcome{document: validateDocument(result), problems: result.Problems}
 	switch {
 	case len(result.Problems) == 0:
 	case !r.console.json:

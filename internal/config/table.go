@@ -85,7 +85,7 @@ var table = build([]Key{
 	{Name: "outputType", Variable: "-", Forms: global, Words: []string{"json"}},
 	{Name: "outputFile", Variable: "-", Forms: Flag},
 	{Name: "outputLogsInJson", Kind: Boolean, Default: "false", Variable: "-", Forms: TOML | Flag},
-	{Name: "outputProgress", Kind: Boolean, Default: "false", Variable: "-", Forms: TOML | Flag, Standing: NotYet, Note: "on a terminal progress is always shown"},
+	{Name: "outputProgress", Kind: Boolean, Default: "false", Variable: "-", Forms: TOML | Flag, Note: "with outputType=json: a line on stderr as each script begins, runs and ends"},
 	{Name: "color", Default: "auto", Variable: "-", Forms: global, Words: []string{"auto", "always", "never"}},
 	{Name: "doNotRedactUrl", Kind: Boolean, Default: "false", Note: "environment only: FLYWAY_DO_NOT_REDACT_URL=true shows the URL, without passwords, where Flyway 13 writes ********"},
 	{Name: "infoSinceDate", Variable: "-", Forms: Flag},
@@ -93,8 +93,8 @@ var table = build([]Key{
 	{Name: "infoSinceVersion", Variable: "-", Forms: Flag},
 	{Name: "infoUntilVersion", Variable: "-", Forms: Flag},
 	{Name: "infoOfState", Kind: List, Variable: "-", Forms: Flag},
-	{Name: "reportEnabled", Kind: Boolean, Default: "false", Variable: "-", Forms: global, Standing: NotYet},
-	{Name: "reportFilename", Default: "report", Forms: global, Standing: NotYet},
+	{Name: "reportEnabled", Kind: Boolean, Default: "false", Variable: "-", Forms: global, Note: "writes a page and a JSON file: docs/reports.md"},
+	{Name: "reportFilename", Default: "report", Forms: global, Note: "without .html and .json"},
 
 	// Files.
 	{Name: "workingDirectory", Variable: "-", Forms: Flag},
