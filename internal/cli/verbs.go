@@ -85,6 +85,23 @@ var verbs = []verb{
 			"ignoreMigrationPatterns", "skein.ignoreJavaMigrations", "outputType"},
 	},
 	{
+		Name: "add", Summary: "write a new, empty migration file",
+		Text: "Makes an empty script with the next version, or with the time where versions hold one, and prints its path. All settings\n" +
+			"may be given without \"add.\" after the verb; as skein, the words after it are the description. It needs no database.",
+		Example: []string{`add "create customer"`, "add -description='all views' -type=repeatable", "add -type=undo", "add drop legacy -timestamp=always -nameOnly"},
+		Settings: []string{"add.description", "add.type", "add.version", "add.timestamp", "add.location", "add.nameOnly", "add.force", "locations",
+			"sqlMigrationPrefix", "repeatableSqlMigrationPrefix", "baselineMigrationPrefix", "sqlMigrationSeparator", "sqlMigrationSuffixes", "outputType"},
+	},
+	{
+		Name: "init", Summary: "begin a project, or take over a flyway.conf",
+		Text: "Writes skein.toml and makes the folder sql. With -from it turns .conf files into one skein.toml: flyway.conf is the\n" +
+			"environment default and lies below the others, flyway_QA.conf is QA. Comments come along; passwords become references to\n" +
+			"environment variables, which it names. The new file is read and compared with the old ones before it is written, and\n" +
+			"those stay as they are. It needs no database.",
+		Example:  []string{"init", "init -from=flyway.conf,flyway_QA.conf", "init --from old/flyway.conf --from old/flyway_prod.conf -force"},
+		Settings: []string{"init.from", "init.force", "configFileEncoding", "workingDirectory", "outputType"},
+	},
+	{
 		Name: "config explain", Summary: "print every setting in effect and where it came from",
 		Text:    "Lists each effective value, the file and line, variable or flag that gave it, and what it overrode. Passwords are masked.",
 		Example: []string{"config explain", "config explain -configFiles=prod.toml -environment=prod"},
@@ -102,7 +119,7 @@ var verbs = []verb{
 
 // laterVerbs are words of Flyway's, and of Skein's plan, that this release does not know how to follow.
 var laterVerbs = []string{
-	"check", "add", "init", "deploy", "diff", "diffText", "generate", "model", "prepare", "snapshot",
+	"check", "deploy", "diff", "diffText", "generate", "model", "prepare", "snapshot",
 	"auth", "mcp", "list-engines", "testConnection", "plan", "lint", "squash", "status", "wait", "server",
 }
 
@@ -110,8 +127,11 @@ var laterVerbs = []string{
 var together = []string{"migrate", "undo", "info", "validate", "baseline", "repair", "clean", "version"}
 
 // grammar is what the verbs add to the command line.
-func grammar() config.Grammar {
+func grammar(flyway bool) config.Grammar {
 	var g config.Grammar
+	if !flyway {
+		g.Words = map[string]string{"add": "add.description"}
+	}
 	for _, v := range verbs {
 		g.Verbs = append(g.Verbs, v.Name)
 		for _, f := range v.Flags {
