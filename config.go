@@ -125,6 +125,8 @@ type Config struct {
 
 	// Report hears what happens, as it happens, one event at a time. Nil means nobody listens.
 	Report func(Event)
+
+	tape *tape // not nil: a plan is made, and nothing carried out
 }
 
 // Migration is a migration written in Go. Its history row has the type JDBC, which Flyway reads as "written in code".

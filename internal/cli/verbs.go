@@ -29,6 +29,7 @@ var verbs = []verb{
 		Settings: []string{
 			"locations", "target", "cherryPick", "outOfOrder", "schemas", "defaultSchema", "table", "baselineOnMigrate", "baselineVersion", "validateOnMigrate",
 			"placeholders.*", "mixed", "group", "installedBy", "lockRetryCount", "skipExecutingMigrations", "skein.keepSessionState", "skein.role", "skein.requireMigrations",
+			"dryRunOutput",
 		},
 	},
 	{
@@ -37,7 +38,7 @@ var verbs = []verb{
 			"version is pending again. With target it goes back, the latest first, to the target version and undoes that one too;\n" +
 			"with cherryPick it undoes what is listed, the last of the list first. Repeatable migrations are left alone.",
 		Example:  []string{"undo", "undo -target=7", "undo -cherryPick=7 info"},
-		Settings: []string{"locations", "target", "cherryPick", "undoSqlMigrationPrefix", "group", "mixed", "installedBy", "lockRetryCount", "skipExecutingMigrations"},
+		Settings: []string{"locations", "target", "cherryPick", "undoSqlMigrationPrefix", "group", "mixed", "installedBy", "lockRetryCount", "skipExecutingMigrations", "dryRunOutput"},
 	},
 	{
 		Name: "info", Summary: "show every migration and its state",
@@ -46,6 +47,15 @@ var verbs = []verb{
 		Settings: []string{"locations", "target", "cherryPick", "outOfOrder", "infoOfState", "infoSinceVersion", "infoUntilVersion", "infoSinceDate", "infoUntilDate",
 			"outputType", "outputFile"},
 		Flags: []string{"migrationIds"},
+	},
+	{
+		Name: "plan", Summary: "show what migrate would do, and change nothing",
+		Text: "Prints the scripts that migrate would run, in order, with a fingerprint that is the same for the same scripts in the same\n" +
+			"order on the same history. With --format sql it prints the complete SQL for psql, history rows and callbacks included,\n" +
+			"which dryRunOutput writes to a file, for other verbs too. It takes no lock and needs to read the history only; its\n" +
+			"session is read only: initSql and afterConnect, which it runs, fail if they write.",
+		Example:  []string{"plan", "plan --format sql", "plan -outputType=json", "plan -target=12"},
+		Settings: []string{"plan.format", "dryRunOutput", "locations", "target", "outOfOrder", "placeholders.*", "outputType", "outputFile"},
 	},
 	{
 		Name: "validate", Summary: "check that scripts and schema history agree",
@@ -59,20 +69,20 @@ var verbs = []verb{
 		Text: "Creates the schema history with one row that says: everything up to baselineVersion is there. Migrations up to it are\n" +
 			"not run.",
 		Example:  []string{"baseline -baselineVersion=7 -baselineDescription='as of March'"},
-		Settings: []string{"baselineVersion", "baselineDescription", "schemas", "defaultSchema", "table", "createSchemas"},
+		Settings: []string{"baselineVersion", "baselineDescription", "schemas", "defaultSchema", "table", "createSchemas", "dryRunOutput"},
 	},
 	{
 		Name: "repair", Summary: "make the schema history follow the scripts",
 		Text: "Removes the rows of failed migrations, marks as deleted what has no script any more, and takes over checksums,\n" +
 			"descriptions and types from the scripts. It changes the history only, at once, and prints each change.",
 		Example:  []string{"repair"},
-		Settings: []string{"locations", "cherryPick", "ignoreMigrationPatterns", "skein.ignoreJavaMigrations"},
+		Settings: []string{"locations", "cherryPick", "ignoreMigrationPatterns", "skein.ignoreJavaMigrations", "dryRunOutput"},
 	},
 	{
 		Name: "clean", Summary: "drop everything in the configured schemas",
 		Text:     "Drops all objects in the configured schemas, data included. It is refused unless cleanDisabled=false is given.",
 		Example:  []string{"clean -cleanDisabled=false", "clean migrate -cleanDisabled=false"},
-		Settings: []string{"cleanDisabled", "schemas", "defaultSchema"},
+		Settings: []string{"cleanDisabled", "schemas", "defaultSchema", "dryRunOutput"},
 	},
 	{
 		Name: "adopt", Summary: "say what the first run on a database would do",
@@ -120,11 +130,11 @@ var verbs = []verb{
 // laterVerbs are words of Flyway's, and of Skein's plan, that this release does not know how to follow.
 var laterVerbs = []string{
 	"check", "deploy", "diff", "diffText", "generate", "model", "prepare", "snapshot",
-	"auth", "mcp", "list-engines", "testConnection", "plan", "lint", "squash", "status", "wait", "server",
+	"auth", "mcp", "list-engines", "testConnection", "lint", "squash", "status", "wait", "server",
 }
 
 // together are the verbs that may stand on one line.
-var together = []string{"migrate", "undo", "info", "validate", "baseline", "repair", "clean", "version"}
+var together = []string{"migrate", "undo", "info", "validate", "baseline", "repair", "clean", "plan", "version"}
 
 // grammar is what the verbs add to the command line.
 func grammar(flyway bool) config.Grammar {

@@ -167,6 +167,9 @@ func (c *conversion) take(s *confSource, p property, comments []string) error {
 		c.notes = append(c.notes, fmt.Sprintf("%s:%d: %s is no setting of Flyway's or Skein's and was left out", s.shown, p.line, p.key))
 		return nil
 	}
+	if k.Kind == List && len(splitList(p.value)) == 0 && name != "ignoreMigrationPatterns" {
+		return nil // an empty list overrides nothing
+	}
 	v := &converted{key: k, name: name, env: s.env, value: p.value, comments: comments}
 	if name == "resolvers" {
 		v.key, _ = Lookup("migrationResolvers")

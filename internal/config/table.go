@@ -76,7 +76,7 @@ var table = build([]Key{
 	{Name: "outputQueryResults", Kind: Boolean, Default: "true", Forms: global},
 	{Name: "skipDefaultCallbacks", Kind: Boolean, Default: "false", Forms: global},
 	{Name: "errorOverrides", Kind: List, Forms: global},
-	{Name: "dryRunOutput", Variable: "FLYWAY_DRYRUN_OUTPUT", Forms: global, Standing: NotYet},
+	{Name: "dryRunOutput", Variable: "FLYWAY_DRYRUN_OUTPUT", Forms: global, Note: "the file that migrate, undo, baseline, repair or clean writes its SQL to instead of running it"},
 	{Name: "stream", Kind: Boolean, Default: "false", Forms: global, Standing: NotYet},
 	{Name: "batch", Kind: Boolean, Default: "false", Forms: global},
 	{Name: "checkDriftOnMigrate", Kind: Boolean, Default: "false", Variable: "-", Forms: global, Standing: NotYet},
@@ -135,6 +135,8 @@ var table = build([]Key{
 	{Name: "init.projectName", Variable: "-", Forms: global, Standing: NoEffect, Note: "skein.toml holds no name"},
 	{Name: "init.databaseType", Default: "PostgreSQL", Variable: "-", Forms: global, Standing: NoEffect, Note: "Skein is for PostgreSQL only"},
 	{Name: "init.fileName", Default: "skein.toml", Variable: "-", Forms: global, Standing: Refused, Note: "the file is called skein.toml"},
+
+	{Name: "plan.format", Default: "table", Variable: "-", Forms: global, Words: []string{"table", "sql"}, Note: "what plan prints; JSON is outputType=json"},
 
 	// Verbs of Flyway that Skein does not have, and secrets managers.
 	{Name: "schemaModelLocation", Variable: "-", Forms: global, Standing: OtherVerb, Note: "belongs to model, diff and check"},

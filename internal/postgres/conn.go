@@ -17,7 +17,9 @@ import (
 
 // Conn is one connection to the target.
 type Conn struct {
-	pgx *pgx.Conn
+	pgx      *pgx.Conn
+	instead  Instead // nil: the server itself
+	readOnly bool
 }
 
 // Options are what Open adds to the connection's own parameters.
@@ -29,6 +31,8 @@ type Options struct {
 	// Role and InitSQL run first, in this order, each in a message of its own.
 	Role    string
 	InitSQL string
+	// ReadOnly makes transactions read only, InitSQL's too, unless they say otherwise.
+	ReadOnly bool
 }
 
 // cancelGrace is how long a cancelled statement has to answer before the connection is given up.
@@ -68,8 +72,12 @@ func Open(ctx context.Context, cfg *pgx.ConnConfig, opt Options) (*Conn, error) 
 	if err != nil {
 		return nil, connectError(cfg, err)
 	}
-	c := &Conn{pgx: pc}
-	for _, sql := range []string{setRole(opt.Role), opt.InitSQL} {
+	c := &Conn{pgx: pc, readOnly: opt.ReadOnly}
+	only := ""
+	if opt.ReadOnly {
+		only = "set default_transaction_read_only = on"
+	}
+	for _, sql := range []string{only, setRole(opt.Role), opt.InitSQL} {
 		if sql == "" {
 			continue
 		}
@@ -129,6 +137,9 @@ func (c *Conn) PID() uint32 { return c.pgx.PgConn().PID() }
 
 // InTransaction reports whether a transaction block is open; failed, whether it can only be rolled back.
 func (c *Conn) InTransaction() (open, failed bool) {
+	if c.instead != nil {
+		return c.instead.InTransaction()
+	}
 	s := c.pgx.PgConn().TxStatus()
 	return s != 'I', s == 'E'
 }
