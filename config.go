@@ -126,7 +126,7 @@ type Config struct {
 	// Report hears what happens, as it happens, one event at a time. Nil means nobody listens.
 	Report func(Event)
 
-	tape *tape // not nil: a plan is made, and nothing carried out
+	instead standIn // not nil: it takes the place of the server
 }
 
 // Migration is a migration written in Go. Its history row has the type JDBC, which Flyway reads as "written in code".

@@ -23,7 +23,7 @@ const (
 
 // fence is the statement that lets a transaction of a step begin.
 func (r *run) fence() []string {
-	if r.cfg.tape != nil {
+	if r.tape() != nil {
 		return nil // who runs the file holds no lock
 	}
 	lock, fence := migration.LockKey(r.history.Schema, r.history.Table), migration.FenceKey(r.history.Schema, r.history.Table)

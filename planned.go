@@ -95,7 +95,7 @@ func planned(cfg Config, verb string, command func(Config) (Target, error)) (*Pl
 	result := &PlanResult{Verb: verb}
 	t := &tape{verb: verb}
 	heard := cfg.Report
-	cfg.tape, cfg.DurableEach = t, true // each step by itself, so that its part has what is its own
+	cfg.instead, cfg.DurableEach = t, true // each step by itself, so that its part has what is its own
 	cfg.Report = func(e Event) {
 		t.hear(e)
 		switch e := e.(type) {

@@ -40,8 +40,8 @@ func (e *ProgramError) Unwrap() error { return e.Err }
 // runProgram runs a program to its end. What it writes is reported line by line; the password that it is given is
 // masked in that.
 func (r *run) runProgram(ctx context.Context, p program) error {
-	if t := r.cfg.tape; t != nil {
-		return t.stop(ctx, p.path, "is a program")
+	if in := r.cfg.instead; in != nil {
+		return in.stop(p.path, "is a program")
 	}
 	target, err := r.connConfig(ctx)
 	if err != nil {

@@ -110,7 +110,7 @@ func (r *run) change(ctx context.Context, m *message, rows ...migration.Row) err
 	r.changed()
 	err := m.send(ctx, r.conn, 0, nil)
 	if err == nil {
-		r.cfg.tape.wrote(rows)
+		r.tape().wrote(rows)
 		return nil
 	}
 	if rollback := r.conn.Rollback(context.WithoutCancel(ctx)); rollback != nil {

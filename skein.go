@@ -94,8 +94,8 @@ func open(ctx context.Context, cfg Config) (*run, error) {
 		return nil, err
 	}
 	err = r.begin(ctx, files, callbacks)
-	if err == nil && cfg.tape != nil {
-		err = r.writes(cfg.tape.start(ctx, r), "afterConnect")
+	if err == nil && cfg.instead != nil {
+		err = r.writes(cfg.instead.start(ctx, r), "afterConnect")
 	}
 	if err != nil {
 		r.close()
@@ -169,7 +169,7 @@ func (r *run) survey(ctx context.Context) error {
 		return r.wrap(err)
 	}
 	r.facts = facts
-	r.cfg.tape.amend(&r.facts)
+	r.tape().amend(&r.facts)
 	r.history = postgres.History{Schema: facts.Schema, Table: table, Tablespace: r.cfg.Tablespace}
 	r.managed = r.cfg.Schemas
 	if !slices.Contains(r.managed, facts.Schema) {
@@ -201,7 +201,7 @@ func shapeError(where string, err error) error {
 // mustWrite refuses a target that takes no writes, before anything is tried.
 func (r *run) mustWrite() error {
 	switch {
-	case r.cfg.tape != nil: // nothing is written here; what is planned may be carried out elsewhere
+	case r.cfg.instead != nil: // nothing stays here; what is planned may be carried out elsewhere
 	case r.facts.InRecovery:
 		return &Error{
 			Kind: KindRefused, Code: "ERROR", Message: "the server at " + r.conn.Host() + " is a read-only replica; nothing was changed",
@@ -219,8 +219,8 @@ func (r *run) mustWrite() error {
 // readHistory reads the rows, if there is a table.
 func (r *run) readHistory(ctx context.Context) error {
 	r.rows = nil
-	if r.cfg.tape.makesHistory() {
-		r.rows = r.cfg.tape.with(nil)
+	if r.tape().makesHistory() {
+		r.rows = r.tape().with(nil)
 		return nil
 	}
 	if !r.facts.HasHistory {
@@ -230,7 +230,7 @@ func (r *run) readHistory(ctx context.Context) error {
 	if shape, ok := errors.AsType[*postgres.ShapeError](err); ok {
 		return shapeError(fmt.Sprintf("%q.%q", r.history.Schema, r.history.Table), shape)
 	}
-	r.rows = r.cfg.tape.with(rows)
+	r.rows = r.tape().with(rows)
 	return r.wrap(err)
 }
 
@@ -343,7 +343,7 @@ func (r *run) connOptions(name string) (postgres.Options, error) {
 	if err != nil {
 		return postgres.Options{}, &Error{Kind: KindConfig, Code: "ERROR", Message: "initSql: " + err.Error(), Err: err}
 	}
-	return postgres.Options{ApplicationName: name, Role: r.cfg.Role, InitSQL: initSQL, OnNotice: r.notice, ReadOnly: r.cfg.tape != nil}, nil
+	return postgres.Options{ApplicationName: name, Role: r.cfg.Role, InitSQL: initSQL, OnNotice: r.notice, ReadOnly: r.cfg.instead != nil}, nil
 }
 
 func (r *run) notice(severity, code, message string) {

@@ -167,8 +167,8 @@ func (r *run) performTimed(ctx context.Context, x *execution, row *migration.Row
 func (r *run) performGo(ctx context.Context, x *execution, script *migration.Script, row *migration.Row) error {
 	begin := time.Now()
 	work := func() error {
-		if t := r.cfg.tape; t != nil {
-			return t.stop(ctx, script.Path, "is written in Go")
+		if in := r.cfg.instead; in != nil {
+			return in.stop(script.Path, "is written in Go")
 		}
 		tx, err := r.conn.Pgx().Begin(ctx) // inside a group: a savepoint
 		if err != nil {

@@ -16,6 +16,21 @@ import (
 	"github.com/skein-db/skein/migration"
 )
 
+// standIn takes the server's place in a run that is to change nothing: a tape or a trial.
+type standIn interface {
+	postgres.Instead
+	// start is told when only changes are left to send; until then the session is read only.
+	start(ctx context.Context, r *run) error
+	// stop is told of what is no SQL, and would run now.
+	stop(path, what string) error
+}
+
+// tape is nil in a run that is no dry run.
+func (r *run) tape() *tape {
+	t, _ := r.cfg.instead.(*tape)
+	return t
+}
+
 // tape takes down what a run would have the server carry out, and knows what would be so if it had. It stands in the
 // server's place from the moment on at which only changes are left to send.
 type tape struct {
@@ -126,7 +141,7 @@ func (t *tape) part(title, source string) {
 
 // stop takes down that something comes which psql cannot do. Whoever does it then goes on behind it in a session that
 // is to be made anew.
-func (t *tape) stop(_ context.Context, path, what string) error {
+func (t *tape) stop(path, what string) error {
 	if !t.started {
 		return nil // beforeConnect, afterConnect: they are about Skein's connection, not psql's
 	}
@@ -197,7 +212,7 @@ func (t *tape) with(rows []migration.Row) []migration.Row {
 
 // millis is the time since begin for the history; a plan has none.
 func (r *run) millis(begin time.Time) int {
-	if r.cfg.tape != nil {
+	if r.tape() != nil {
 		return 0
 	}
 	return int(time.Since(begin).Milliseconds())
@@ -205,7 +220,7 @@ func (r *run) millis(begin time.Time) int {
 
 // writes explains, when a plan is made, the failure of a text that cannot be tried without writing.
 func (r *run) writes(err error, what string) error {
-	if pe, ok := errors.AsType[*pgconn.PgError](err); ok && pe.Code == stateReadOnly && r.cfg.tape != nil {
+	if pe, ok := errors.AsType[*pgconn.PgError](err); ok && pe.Code == stateReadOnly && r.cfg.instead != nil {
 		return &Error{Kind: KindRefused, Code: "ERROR", Message: what + " writes to the database, so what it leaves cannot be known without running it: " + pe.Message,
 			Kept: "nothing was changed", Hint: "leave " + what + " to settings of the session, or run the command itself", Err: err}
 	}

@@ -31,6 +31,9 @@ func (r *runner) dryRun(verb string) planner {
 // checkDryRun refuses to write two plans to one file, or to a place that is no file.
 func (r *runner) checkDryRun() error {
 	file := r.settings.Text("dryRunOutput")
+	if r.settings.Bool("plan.execute") && (file != "" || strings.EqualFold(r.settings.Text("plan.format"), "sql")) {
+		return &usageError{Message: "plan --execute tells what it saw, and writes no SQL", Hint: "leave out --execute for the SQL, or the SQL for --execute"}
+	}
 	if file == "" {
 		return nil
 	}
@@ -74,6 +77,9 @@ func (r *runner) written(ctx context.Context, verb string, plan planner) outcome
 
 // planned is the verb plan.
 func (r *runner) planned(ctx context.Context) outcome {
+	if r.settings.Bool("plan.execute") {
+		return r.tried(ctx)
+	}
 	result, err := skein.Plan(ctx, r.engine)
 	if err != nil {
 		return outcome{err: err, document: r.failures.failureDocument(err)}
@@ -110,24 +116,35 @@ func transaction(s skein.PlannedStep) string {
 	return "no"
 }
 
-func planDocument(operation string, p *skein.PlanResult, file string) object {
-	o := head(operation, p.Target)
+func stepList(planned []skein.PlannedStep) list {
 	steps := list{}
-	for _, s := range p.Steps {
+	for _, s := range planned {
 		steps = append(steps, object{
 			"category": category(s.Script), "version": s.Script.Version.String(), "description": s.Script.Description, "filepath": s.Script.Physical,
 			"outOfOrder": s.OutOfOrder, "skipped": s.Skipped, "transactional": s.Transactional, "type": string(s.Script.Type),
 		})
 	}
+	return steps
+}
+
+func planDocument(operation string, p *skein.PlanResult, file string) object {
+	o := head(operation, p.Target)
 	parts := list{}
 	for _, part := range p.Parts {
 		statements := list{}
 		for _, s := range part.Statements {
-			statements = append(statements, s.SQL)
+			one := object{"sql": s.SQL, "copyData": nil, "stop": nil}
+			if s.Copy {
+				one["copyData"] = s.Data
+			}
+			if s.Stop != "" {
+				one["stop"] = s.Stop
+			}
+			statements = append(statements, one)
 		}
 		parts = append(parts, object{"title": part.Title, "source": part.Source, "statements": statements})
 	}
-	o["fingerprint"], o["initialSchemaVersion"], o["steps"], o["parts"] = p.Fingerprint, p.InitialText, steps, parts
+	o["fingerprint"], o["initialSchemaVersion"], o["steps"], o["parts"] = p.Fingerprint, p.InitialText, stepList(p.Steps), parts
 	o["dryRunOutput"] = nil
 	if file != "" {
 		o["dryRunOutput"] = file

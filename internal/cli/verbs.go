@@ -53,9 +53,12 @@ var verbs = []verb{
 		Text: "Prints the scripts that migrate would run, in order, with a fingerprint that is the same for the same scripts in the same\n" +
 			"order on the same history. With --format sql it prints the complete SQL for psql, history rows and callbacks included,\n" +
 			"which dryRunOutput writes to a file, for other verbs too. It takes no lock and needs to read the history only; its\n" +
-			"session is read only: initSql and afterConnect, which it runs, fail if they write.",
-		Example:  []string{"plan", "plan --format sql", "plan -outputType=json", "plan -target=12"},
-		Settings: []string{"plan.format", "dryRunOutput", "locations", "target", "outOfOrder", "placeholders.*", "outputType", "outputFile"},
+			"session is read only: initSql and afterConnect, which it runs, fail if they write.\n" +
+			"With --execute it runs everything in one transaction, for which it waits like migrate, and rolls it back: it tells the\n" +
+			"locks, table rewrites, rows and time of each statement, what could not be tried that way (statements that refuse a\n" +
+			"transaction, programs) and which sequences went on, which a rollback does not undo. The locks are real while it runs.",
+		Example:  []string{"plan", "plan --format sql", "plan -outputType=json", "plan --execute -target=12"},
+		Settings: []string{"plan.format", "plan.execute", "dryRunOutput", "locations", "target", "outOfOrder", "placeholders.*", "outputType", "outputFile"},
 	},
 	{
 		Name: "validate", Summary: "check that scripts and schema history agree",

@@ -136,6 +136,7 @@ var table = build([]Key{
 	{Name: "init.databaseType", Default: "PostgreSQL", Variable: "-", Forms: global, Standing: NoEffect, Note: "Skein is for PostgreSQL only"},
 	{Name: "init.fileName", Default: "skein.toml", Variable: "-", Forms: global, Standing: Refused, Note: "the file is called skein.toml"},
 
+	{Name: "plan.execute", Kind: Boolean, Default: "false", Variable: "-", Forms: Flag, Note: "run it in a transaction, measure, and roll back"},
 	{Name: "plan.format", Default: "table", Variable: "-", Forms: global, Words: []string{"table", "sql"}, Note: "what plan prints; JSON is outputType=json"},
 
 	// Verbs of Flyway that Skein does not have, and secrets managers.
