@@ -78,9 +78,9 @@ func runPlan(t *testing.T, plan *skein.PlanResult, db *pgtest.DB) string {
 }
 
 // psql runs a text and gives what it wrote.
-func psql(t *testing.T, db *pgtest.DB, text string) (string, error) {
+func psql(t *testing.T, db *pgtest.DB, text string, args ...string) (string, error) {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), toolPath(t, "psql"), "-X", "-f", "-", "-d", db.URL)
+	cmd := exec.CommandContext(t.Context(), toolPath(t, "psql"), append(args, "-X", "-f", "-", "-d", db.URL)...)
 	cmd.Stdin = strings.NewReader(text)
 	out, err := cmd.CombinedOutput()
 	return string(out), err

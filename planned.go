@@ -19,6 +19,8 @@ type PlanResult struct {
 	Fingerprint string
 	// Parts are everything that would be sent, in order, callbacks and history rows included. WriteSQL prints them.
 	Parts []PlanPart
+
+	secrets secretValues
 }
 
 // PlannedStep is one script that would run.
@@ -92,7 +94,7 @@ func PlanClean(ctx context.Context, cfg Config) (*PlanResult, error) {
 
 // planned has a command run with a tape in the place of the server.
 func planned(cfg Config, verb string, command func(Config) (Target, error)) (*PlanResult, error) {
-	result := &PlanResult{Verb: verb}
+	result := &PlanResult{Verb: verb, secrets: cfg.secretValues()}
 	t := &tape{verb: verb}
 	heard := cfg.Report
 	cfg.instead, cfg.DurableEach = t, true // each step by itself, so that its part has what is its own

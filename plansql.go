@@ -1,6 +1,7 @@
 package skein
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -14,6 +15,9 @@ import (
 // WriteSQL prints the plan as a file for psql, in the layout of Flyway's dry run: psql -X -f <file> <database> does
 // what the command would have done. It stops at the first error. The execution time that it records is the server's for
 // what runs in a transaction of its own, else 0.
+//
+// Values of Config.SecretPlaceholders are not in it: they are psql variables, listed at the top. In the data of a COPY
+// psql replaces nothing, so one there is an error.
 func (p *PlanResult) WriteSQL(w io.Writer, now time.Time) error {
 	b := &strings.Builder{}
 	fmt.Fprintf(b, "---====================================\n-- Skein Dry Run (%s)\n---====================================\n", now.Format("2006-01-02 15:04:05"))
@@ -22,6 +26,9 @@ func (p *PlanResult) WriteSQL(w io.Writer, now time.Time) error {
 		fmt.Fprintf(b, "-- from version %s; fingerprint %s\n", comment(p.InitialText), p.Fingerprint)
 	}
 	b.WriteString("\\set ON_ERROR_STOP on\n\\set AUTOCOMMIT on\n\\set ON_ERROR_ROLLBACK off\n\\set SINGLELINE off\n\\set QUIET on\n")
+	head := b
+	b = &strings.Builder{}
+	used := map[string]bool{}
 	for _, part := range p.Parts {
 		if part.Title != "" {
 			fmt.Fprintf(b, "\n-- Executing: %s\n%s\n", comment(part.Title), strings.Repeat("-", 90))
@@ -31,19 +38,24 @@ func (p *PlanResult) WriteSQL(w io.Writer, now time.Time) error {
 			fmt.Fprintf(b, "\n%s\n%s\n", line, strings.Repeat("-", len(line)))
 		}
 		for _, s := range part.Statements {
-			if err := s.write(b); err != nil {
-				return err
+			if err := s.write(b, p.secrets, used); err != nil {
+				return fmt.Errorf("%s: %w", part.Source, err)
 			}
 		}
 	}
-	_, err := io.WriteString(w, b.String())
+	p.secrets.list(head, used)
+	_, err := io.WriteString(w, head.String()+b.String())
 	return err
 }
 
-func (s *PlanStatement) write(b *strings.Builder) error {
+func (s *PlanStatement) write(b *strings.Builder, secrets secretValues, used map[string]bool) error {
 	text, err := psqlSafe(s.SQL)
 	if err != nil {
 		return err
+	}
+	hidden := secrets.mark(s.SQL)
+	if len(secrets.mark(s.Data)) > 0 {
+		return errors.New("the value of a secret placeholder stands in the data of a COPY, where psql replaces nothing")
 	}
 	if s.Stop != "" {
 		fmt.Fprintf(b, "-- %s. This file stops here.\n", comment(s.Stop))
@@ -54,7 +66,11 @@ func (s *PlanStatement) write(b *strings.Builder) error {
 		b.WriteString("\\set ON_ERROR_STOP off\n")
 	}
 	// A statement may end in a line comment: the delimiter goes onto a line of its own then.
-	b.WriteString(text + ending(text))
+	if len(hidden) == 0 {
+		b.WriteString(text + ending(text))
+	} else if err := secrets.assemble(b, s.SQL, hidden, used); err != nil {
+		return err
+	}
 	if s.Copy {
 		b.WriteString(s.Data)
 		if s.Data != "" && !strings.HasSuffix(s.Data, "\n") {
@@ -101,19 +117,31 @@ func comment(text string) string { return strings.NewReplacer("\n", " ", "\r", "
 // variable, and always has some (:USER); a blank behind the colon, which the server does not mind, keeps it from that.
 // A backslash outside of quotes would be a command of psql's and is refused; to the server it is a syntax error.
 func psqlSafe(statement string) (string, error) {
-	if !strings.ContainsAny(statement, `:\`) {
-		return statement, nil
+	colons, err := psqlColons(statement)
+	if err != nil || len(colons) == 0 {
+		return statement, err
 	}
 	var b strings.Builder
 	from := 0
+	for _, at := range colons {
+		b.WriteString(statement[from:at] + " ")
+		from = at
+	}
+	return b.String() + statement[from:], nil
+}
+
+// psqlColons gives the offsets behind the colons that need a blank.
+func psqlColons(statement string) (colons []int, err error) {
+	if !strings.ContainsAny(statement, `:\`) {
+		return nil, nil
+	}
 	for t := range sqlsplit.Tokens(statement) {
 		switch {
 		case t.Kind == sqlsplit.Symbol && strings.HasPrefix(t.Text, `\`):
-			return "", fmt.Errorf("a backslash outside of quotes is no SQL, and psql would take it as a command")
+			return nil, errors.New("a backslash outside of quotes is no SQL, and psql would take it as a command")
 		case t.Kind == sqlsplit.Symbol && t.Text == ":":
-			b.WriteString(statement[from:t.Start+1] + " ")
-			from = t.Start + 1
+			colons = append(colons, t.Start+1)
 		}
 	}
-	return b.String() + statement[from:], nil
+	return colons, nil
 }

@@ -17,18 +17,18 @@ func (r *runner) tried(ctx context.Context) outcome {
 	result, err := skein.Trial(ctx, r.engine)
 	if err != nil {
 		if len(result.Statements) > 0 {
-			r.console.result(trialText(result), "")
+			r.console.result(r.trialText(result), "")
 		}
 		document := r.failures.failureDocument(err)
 		document["trial"] = trialDocument(result)
 		return outcome{err: err, document: document}
 	}
-	r.console.result(trialText(result), "")
+	r.console.result(r.trialText(result), "")
 	r.console.info("%s", fmt.Sprintf("Tried in one transaction and rolled back (execution time %s)", clock(result.Took)))
 	return outcome{document: trialDocument(result)}
 }
 
-func trialText(p *skein.TrialResult) string {
+func (r *runner) trialText(p *skein.TrialResult) string {
 	t := table{Header: []string{"Statement", "", "Rows", "Time", "Locks", "Rewritten"}, Empty: "Nothing to do"}
 	var left []string
 	for _, s := range p.Statements {
@@ -40,7 +40,7 @@ func trialText(p *skein.TrialResult) string {
 		for _, l := range s.Locks {
 			locks = append(locks, l.Relation+" "+strings.TrimSuffix(l.Mode, "Lock"))
 		}
-		t.Rows = append(t.Rows, []string{place(s), short(s.SQL), strconv.FormatInt(s.Rows, 10), fmt.Sprintf("%.1f ms", s.Took.Seconds()*1000), strings.Join(locks, ", "), strings.Join(s.Rewritten, ", ")})
+		t.Rows = append(t.Rows, []string{place(s), short(r.console.redactor.String(s.SQL)), strconv.FormatInt(s.Rows, 10), fmt.Sprintf("%.1f ms", s.Took.Seconds()*1000), strings.Join(locks, ", "), strings.Join(s.Rewritten, ", ")})
 	}
 	for _, s := range p.Sequences {
 		from := s.From
