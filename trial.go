@@ -183,7 +183,7 @@ func (t *trial) done(e StatementDone) {
 func (t *trial) InTransaction() (open, failed bool) { return t.open, false }
 
 // Exec is postgres.Instead's: it has the statements carried out one by one.
-func (t *trial) Exec(ctx context.Context, sql string, limit int, each func(postgres.Result)) error {
+func (t *trial) Exec(ctx context.Context, sql string, _ int, each func(postgres.Result)) error {
 	statements, err := sqlsplit.Split(sql)
 	if err != nil {
 		return err
