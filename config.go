@@ -60,6 +60,9 @@ type Config struct {
 	DetectEncoding bool
 	// Placeholders and their marks. Values are looked up without regard to case.
 	Placeholders migration.Placeholders
+	// SecretPlaceholders names placeholders whose values the file of a dry run does not hold: psql variables stand in their
+	// place. Values of one or two characters are not looked for.
+	SecretPlaceholders []string
 	// Environment is the value of ${flyway:environment}; "" means "default".
 	Environment string
 	// WorkingDirectory is the value of ${flyway:workingDirectory}, and where programs start; for these "" means the
@@ -137,6 +140,8 @@ type Config struct {
 
 	// Report hears what happens, as it happens, one event at a time. Nil means nobody listens.
 	Report func(Event)
+
+	instead standIn // not nil: it takes the place of the server
 }
 
 // Migration is a migration written in Go. Its history row has the type JDBC, which Flyway reads as "written in code".

@@ -45,7 +45,7 @@ func (x *execution) execute(ctx context.Context) error {
 	switch {
 	case x.mode == together && !x.hold && len(x.run.cfg.ErrorOverrides) == 0:
 		err = x.together(ctx)
-	case !x.mode.transactional() && x.journals != nil:
+	case !x.mode.transactional() && x.journals != nil && x.run.cfg.instead == nil:
 		err = x.journaled(ctx)
 	default:
 		err = x.stepwise(ctx)

@@ -23,6 +23,9 @@ const (
 
 // fence is the statement that lets a transaction of a step begin.
 func (r *run) fence() []string {
+	if r.tape() != nil {
+		return nil // who runs the file holds no lock
+	}
 	lock, fence := migration.LockKey(r.history.Schema, r.history.Table), migration.FenceKey(r.history.Schema, r.history.Table)
 	return []string{fmt.Sprintf(`select case when not pg_catalog.pg_try_advisory_xact_lock(%d) then pg_catalog.current_setting('%s') `+
 		`when pg_catalog.pg_try_advisory_xact_lock_shared(%d) then pg_catalog.current_setting('%s') end`, fence, fenceBusy, lock, fenceLost)}

@@ -128,7 +128,7 @@ func (p *progress) add(s *step) {
 
 // stillLocked makes sure, every few seconds at most, that the lock's connection is alive.
 func (r *run) stillLocked(ctx context.Context, done int) error {
-	if time.Since(r.lockSeen) < lockCheck {
+	if r.lock == nil || time.Since(r.lockSeen) < lockCheck {
 		return nil
 	}
 	if err := r.lock.Check(ctx); err != nil {

@@ -40,6 +40,9 @@ func (e *ProgramError) Unwrap() error { return e.Err }
 // runProgram runs a program to its end. What it writes is reported line by line; the password that it is given is
 // masked in that.
 func (r *run) runProgram(ctx context.Context, p program) error {
+	if in := r.cfg.instead; in != nil {
+		return in.stop(p.path, "is a program")
+	}
 	target, err := r.connConfig(ctx)
 	if err != nil {
 		return err
@@ -152,7 +155,7 @@ func (r *run) performProgram(ctx context.Context, x *execution, script *migratio
 		return err
 	}
 	x.done = 1
-	row.ExecutionTime = int(time.Since(begin).Milliseconds())
+	row.ExecutionTime = r.millis(begin)
 	if err := r.fire(ctx, "afterEach"+r.way.event()); err != nil {
 		return err
 	}

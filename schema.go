@@ -56,6 +56,7 @@ func (r *run) createSchemas(ctx context.Context, baseline bool) error {
 	if len(r.rows) > 0 {
 		note.Rank = r.nextRank()
 	}
+	var first []migration.Row
 	if !r.facts.HasHistory {
 		m.own(r.history.CreateSQL()...)
 		if baseline {
@@ -64,12 +65,13 @@ func (r *run) createSchemas(ctx context.Context, baseline bool) error {
 				return err
 			}
 			m.own(r.history.InsertSQL(*decision.Insert))
+			first = append(first, *decision.Insert)
 			note.Rank = decision.Insert.Rank + 1
 			r.baselined = true
 		}
 	}
 	m.own(r.history.InsertSQL(note), "commit")
-	if err := r.change(ctx, m); err != nil {
+	if err := r.change(ctx, m, append(first, note)...); err != nil {
 		return err
 	}
 	for _, schema := range missing {
@@ -90,22 +92,25 @@ func (r *run) createHistory(ctx context.Context, first *migration.Row) error {
 	m := &message{}
 	m.own("begin")
 	m.own(r.history.CreateSQL()...)
+	var rows []migration.Row
 	if first != nil {
 		m.own(r.history.InsertSQL(*first))
+		rows = append(rows, *first)
 	}
 	m.own("commit")
-	if err := r.change(ctx, m); err != nil {
+	if err := r.change(ctx, m, rows...); err != nil {
 		return err
 	}
 	r.report(HistoryCreated{Schema: r.history.Schema, Table: r.history.Table, Baseline: first != nil})
 	return r.survey(ctx)
 }
 
-// change carries out statements of Skein's own in one transaction.
-func (r *run) change(ctx context.Context, m *message) error {
+// change carries out statements of Skein's own in one transaction; the rows are those that they write.
+func (r *run) change(ctx context.Context, m *message, rows ...migration.Row) error {
 	r.changed()
 	err := m.send(ctx, r.conn, 0, nil)
 	if err == nil {
+		r.tape().wrote(rows)
 		return nil
 	}
 	if rollback := r.conn.Rollback(context.WithoutCancel(ctx)); rollback != nil {

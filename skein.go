@@ -100,7 +100,11 @@ func open(ctx context.Context, cfg Config) (*run, error) {
 		r.close()
 		return nil, err
 	}
-	if err := r.begin(ctx, files, callbacks); err != nil {
+	err = r.begin(ctx, files, callbacks)
+	if err == nil && cfg.instead != nil {
+		err = r.writes(cfg.instead.start(ctx, r), "afterConnect")
+	}
+	if err != nil {
 		r.close()
 		return nil, err
 	}
@@ -153,7 +157,7 @@ func (r *run) begin(ctx context.Context, files, callbacks source.Release) error 
 	}
 	// Until the session is captured there is nothing to go back to: what initSql and afterConnect set is meant to stay.
 	if err := r.fire(ctx, "afterConnect"); err != nil {
-		return err
+		return r.writes(err, "afterConnect")
 	}
 	texts := []string{r.cfg.InitSQL}
 	for _, c := range r.callbacks {
@@ -178,12 +182,13 @@ func (r *run) survey(ctx context.Context) error {
 	if err != nil {
 		e := r.wrapped(err)
 		if e.SQL != nil && e.SQL.State == stateNoPrivilege {
-			role := cmp.Or(r.cfg.Role, r.conn.Pgx().Config().User)
+			role := cmp.Or(r.cfg.Role, r.conn.User())
 			e.Hint = fmt.Sprintf("its owner can run: grant usage on schema %s to %s; docs/grants.md lists what each command needs", postgres.Ident(schema), postgres.Ident(role))
 		}
 		return e
 	}
 	r.facts = facts
+	r.tape().amend(&r.facts)
 	r.history = postgres.History{Schema: facts.Schema, Table: table, Tablespace: r.cfg.Tablespace}
 	r.managed = r.cfg.Schemas
 	if !slices.Contains(r.managed, facts.Schema) {
@@ -215,6 +220,7 @@ func shapeError(where string, err error) error {
 // mustWrite refuses a target that takes no writes, before anything is tried.
 func (r *run) mustWrite() error {
 	switch {
+	case r.cfg.instead != nil: // nothing stays here; what is planned may be carried out elsewhere
 	case r.facts.InRecovery:
 		return &Error{
 			Kind: KindRefused, Code: "ERROR", Message: "the server at " + r.conn.Host() + " is a read-only replica; nothing was changed",
@@ -232,6 +238,10 @@ func (r *run) mustWrite() error {
 // readHistory reads the rows, if there is a table.
 func (r *run) readHistory(ctx context.Context) error {
 	r.rows = nil
+	if r.tape().makesHistory() {
+		r.rows = r.tape().with(nil)
+		return nil
+	}
 	if !r.facts.HasHistory {
 		return nil
 	}
@@ -239,7 +249,7 @@ func (r *run) readHistory(ctx context.Context) error {
 	if shape, ok := errors.AsType[*postgres.ShapeError](err); ok {
 		return shapeError(fmt.Sprintf("%q.%q", r.history.Schema, r.history.Table), shape)
 	}
-	r.rows = rows
+	r.rows = r.tape().with(rows)
 	return r.wrap(err)
 }
 
@@ -325,7 +335,7 @@ func (r *run) connect(ctx context.Context) error {
 			return nil
 		}
 		if attempt >= r.cfg.ConnectRetries || ctx.Err() != nil {
-			return r.wrap(err)
+			return r.writes(err, "initSql")
 		}
 		r.warn(Warning{Text: fmt.Sprintf("Connection error: %v\nRetrying in %d sec...", err, int(wait.Seconds()))})
 		select {
@@ -353,7 +363,9 @@ func (r *run) connOptions(name string) (postgres.Options, error) {
 	if err != nil {
 		return postgres.Options{}, &Error{Kind: KindConfig, Code: "ERROR", Message: "initSql: " + err.Error(), Err: err}
 	}
-	return postgres.Options{ApplicationName: name, Role: r.cfg.Role, InitSQL: initSQL, OnNotice: r.notice, Pgx: len(r.cfg.Migrations) > 0}, nil
+	return postgres.Options{
+		ApplicationName: name, Role: r.cfg.Role, InitSQL: initSQL, OnNotice: r.notice, Pgx: len(r.cfg.Migrations) > 0, ReadOnly: r.cfg.instead != nil,
+	}, nil
 }
 
 func (r *run) notice(severity, code, message string) {

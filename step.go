@@ -158,7 +158,7 @@ func (r *run) perform(ctx context.Context, x *execution, script *migration.Scrip
 // performTimed runs the text first and writes the row with the time that it took.
 func (r *run) performTimed(ctx context.Context, x *execution, row *migration.Row, begin time.Time) error {
 	x.row = func() string {
-		row.ExecutionTime = int(time.Since(begin).Milliseconds())
+		row.ExecutionTime = r.millis(begin)
 		return r.history.InsertSQL(*row)
 	}
 	return x.execute(ctx)
@@ -168,6 +168,9 @@ func (r *run) performTimed(ctx context.Context, x *execution, row *migration.Row
 func (r *run) performGo(ctx context.Context, x *execution, script *migration.Script, row *migration.Row) error {
 	begin := time.Now()
 	work := func() error {
+		if in := r.cfg.instead; in != nil {
+			return in.stop(script.Path, "is written in Go")
+		}
 		tx, err := r.conn.Pgx().Begin(ctx) // inside a group: a savepoint
 		if err != nil {
 			return err
@@ -190,7 +193,7 @@ func (r *run) performGo(ctx context.Context, x *execution, script *migration.Scr
 	}
 	err := work()
 	if err == nil {
-		row.ExecutionTime = int(time.Since(begin).Milliseconds())
+		row.ExecutionTime = r.millis(begin)
 		x.last = append(x.last, r.history.InsertSQL(*row))
 		x.mode = stepwise
 		err = x.finish(ctx, &message{})

@@ -74,6 +74,15 @@ func (o ErrorOverride) Matches(state string) bool {
 	return err == nil && ok && (o.code == "*" || o.code == "0")
 }
 
+// Condition is Matches as an SQL condition about an expression that gives the SQLSTATE.
+func (o ErrorOverride) Condition(state string) string {
+	if o.code != "*" && o.code != "0" {
+		return "false"
+	}
+	// A rule holds letters, digits and *, nothing that LIKE or a string minds.
+	return state + " like '" + strings.ReplaceAll(o.state, "*", "%") + "'"
+}
+
 // Idle reports whether no state of PostgreSQL's can match.
 func (o ErrorOverride) Idle() bool {
 	return o.code != "*" && o.code != "0" || !strings.Contains(o.state, "*") && len(o.state) != 5

@@ -1,6 +1,7 @@
 package migration
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -17,8 +18,9 @@ type PlanOptions struct {
 // Plan is what migrate or undo will do to one database, in order.
 type Plan struct {
 	Steps []Step
-	// Fingerprint is the SHA-256, in hexadecimal, of the steps: for each the kind, version, description, path,
-	// checksum and SHA-256 of the text as written. Two plans with one fingerprint run the same scripts in the same order.
+	// Fingerprint is the SHA-256, in hexadecimal, of the history and the steps: of each row its rank, version, description,
+	// type, script, checksum and success, of each step the kind, version, description, path, checksum and SHA-256 of the
+	// text as written. Two plans with one fingerprint run the same scripts in the same order on the same history.
 	// Placeholder values are part of it only as far as the checksum of a repeatable shows them.
 	Fingerprint string
 	Warnings    []Warning
@@ -65,7 +67,7 @@ func PlanMigrate(entries []Entry, opt PlanOptions) (Plan, error) {
 	if opt.Target.IsNext() && len(plan.Steps) > 1 {
 		plan.Steps = plan.Steps[:1]
 	}
-	plan.Fingerprint = fingerprint(plan.Steps)
+	plan.Fingerprint = fingerprint(entries, plan.Steps)
 	return plan, nil
 }
 
@@ -115,11 +117,21 @@ func (p *Plan) checkFailed(entries []Entry, opt PlanOptions) error {
 	return e
 }
 
-func fingerprint(steps []Step) string {
+func fingerprint(entries []Entry, steps []Step) string {
 	h := sha256.New()
+	var rows []*Row
+	for i := range entries {
+		if row := entries[i].Applied; row != nil {
+			rows = append(rows, row)
+		}
+	}
+	slices.SortFunc(rows, func(a, b *Row) int { return cmp.Compare(a.Rank, b.Rank) })
+	for _, row := range rows {
+		// %q keeps the fields apart whatever is in them.
+		fmt.Fprintf(h, "row %d %q %q %s %q %s %t\n", row.Rank, row.Version, row.Description, row.Type, row.Script, sumText(row.Checksum), row.Success)
+	}
 	for _, step := range steps {
 		s := step.Script
-		// %q keeps the fields apart whatever is in them.
 		fmt.Fprintf(h, "%d %q %q %q %s %x\n", s.Kind, s.Version, s.Description, s.Path, sumText(s.Checksum), sha256.Sum256([]byte(s.Text)))
 	}
 	return hex.EncodeToString(h.Sum(nil))

@@ -31,6 +31,28 @@ func TestFingerprint(t *testing.T) {
 	if plan(func(s []Script) { s[0].Physical = "/elsewhere/V1__a.sql" }) != same {
 		t.Error("the folder a script lies in changes the fingerprint")
 	}
+	scripts := []Script{{Kind: Versioned, Version: MustVersion("2"), Description: "b", Type: TypeSQL, Path: "V2__b.sql"}}
+	history := func(rows ...Row) string {
+		entries, err := Reconcile(scripts, rows, ReconcileOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := PlanMigrate(entries, PlanOptions{})
+		if err != nil || len(p.Steps) != 1 {
+			t.Fatal(p.Steps, err)
+		}
+		return p.Fingerprint
+	}
+	row := Row{Rank: 1, Version: MustVersion("1"), Description: "a", Type: TypeSQL, Script: "V1__a.sql", Checksum: &one, Success: true, InstalledBy: "me", ExecutionTime: 3}
+	other, again := row, row
+	again.InstalledBy, again.ExecutionTime = "you", 5
+	other.Checksum = nil
+	if history(row) != history(again) {
+		t.Error("who ran a migration changes the fingerprint")
+	}
+	if history(row) == history(other) || history(row) == history() {
+		t.Error("another history leaves the fingerprint as it is")
+	}
 	two := int32(2)
 	for what, change := range map[string]func(s []Script){
 		"version":     func(s []Script) { s[0].Version = MustVersion("1.0") },

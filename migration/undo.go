@@ -41,7 +41,7 @@ func PlanUndo(entries []Entry, opt PlanOptions) (Plan, error) {
 	if err != nil {
 		return Plan{}, err
 	}
-	plan.Fingerprint = fingerprint(plan.Steps)
+	plan.Fingerprint = fingerprint(entries, plan.Steps)
 	return plan, nil
 }
 

@@ -94,7 +94,7 @@ func (r *runner) main(ctx context.Context) int {
 	if len(args) > 0 {
 		args = args[1:]
 	}
-	line, err := config.Parse(args, grammar())
+	line, err := config.Parse(args, grammar(r.console.flyway))
 	r.line = line
 	for _, v := range line.Values {
 		if k, ok := config.Lookup(v.Key); ok && k.Secret {
@@ -131,8 +131,13 @@ func (r *runner) main(ctx context.Context) int {
 	if err := r.load(); err != nil {
 		return r.fail(err)
 	}
-	if slices.Contains(r.line.Verbs, "config explain") {
+	switch r.line.Verbs[0] { // those that do not go together with others
+	case "config explain":
 		return r.explain()
+	case "add":
+		return r.add(ctx)
+	case "init":
+		return r.init()
 	}
 	return r.run(ctx)
 }
@@ -198,6 +203,9 @@ func (r *runner) load() error {
 	settings, warnings, err := config.Load(config.Input{
 		Args: r.line, Env: p.Env, OwnVariables: ownVariables, WorkDir: p.Dir, HomeDir: p.Home, InstallDir: p.Install, Stdin: p.Stdin,
 	})
+	if slices.Contains(r.line.Verbs, "init") {
+		warnings = nil // they are about what it is there to mend
+	}
 	if err != nil {
 		r.warnings(warnings)
 		return err

@@ -10,7 +10,7 @@ import (
 // loadSettings reads settings from flags alone.
 func loadSettings(t *testing.T, args ...string) *config.Settings {
 	t.Helper()
-	line, err := config.Parse(args, grammar())
+	line, err := config.Parse(args, grammar(false))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,7 +36,7 @@ func TestHelpPages(t *testing.T) {
 		}
 		for _, e := range v.Example {
 			// What help shows must be taken.
-			line, err := config.Parse(strings.Fields(strings.ReplaceAll(e, "'", "")), grammar())
+			line, err := config.Parse(strings.Fields(strings.ReplaceAll(e, "'", "")), grammar(false))
 			if err != nil && !strings.Contains(e, "'") {
 				t.Errorf("the example %q is refused: %v", e, err)
 			}

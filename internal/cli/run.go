@@ -38,6 +38,9 @@ func (r *runner) run(ctx context.Context) int {
 	}
 	var documents list
 	code := 0
+	if err := r.checkDryRun(); err != nil {
+		return r.fail(err)
+	}
 	for _, verb := range r.line.Verbs {
 		o := r.reported(verb, func() outcome { return r.verb(ctx, verb) })
 		if o.err != nil {
@@ -80,7 +83,12 @@ func (r *runner) ended(o outcome) int {
 
 func (r *runner) verb(ctx context.Context, verb string) outcome {
 	var o outcome
+	if plan := r.dryRun(verb); plan != nil {
+		return r.written(ctx, verb, plan)
+	}
 	switch verb {
+	case "plan":
+		return r.planned(ctx)
 	case "migrate":
 		var result *skein.MigrateResult
 		result, o.err = skein.Migrate(ctx, r.engine)

@@ -36,11 +36,7 @@ func engineConfig(s *config.Settings, p Process, flyway bool) (skein.Config, []c
 		LockRetryCount: new(s.Int("lockRetryCount")), DiscardQueryResults: !s.Bool("outputQueryResults"),
 		BaselineDescription: s.Text("baselineDescription"), BaselineOnMigrate: s.Bool("baselineOnMigrate"),
 		AllowClean: !s.Bool("cleanDisabled"),
-		Naming: migration.Naming{
-			Versioned: d.prefix("sqlMigrationPrefix"), Repeatable: d.prefix("repeatableSqlMigrationPrefix"),
-			Undo: d.prefix("undoSqlMigrationPrefix"), Baseline: d.prefix("baselineMigrationPrefix"), Separator: s.Text("sqlMigrationSeparator"),
-			Suffixes: s.List("sqlMigrationSuffixes"),
-		},
+		Naming:     d.naming(),
 		Placeholders: migration.Placeholders{
 			Values: s.Map("placeholders"), Prefix: s.Text("placeholderPrefix"), Suffix: s.Text("placeholderSuffix"),
 			Separator: s.Text("placeholderSeparator"), Off: !s.Bool("placeholderReplacement"),
@@ -115,6 +111,14 @@ func versionOrNone(text string) (migration.Version, error) {
 func (d *door) prefix(key string) *string {
 	text := d.settings.Text(key)
 	return &text
+}
+
+func (d *door) naming() migration.Naming {
+	return migration.Naming{
+		Versioned: d.prefix("sqlMigrationPrefix"), Repeatable: d.prefix("repeatableSqlMigrationPrefix"),
+		Undo: d.prefix("undoSqlMigrationPrefix"), Baseline: d.prefix("baselineMigrationPrefix"), Separator: d.settings.Text("sqlMigrationSeparator"),
+		Suffixes: d.settings.List("sqlMigrationSuffixes"),
+	}
 }
 
 // ignorePatterns joins ignoreMigrationPatterns with the four switches of Flyway 8, each of which is a pattern. Setting

@@ -29,6 +29,7 @@ var verbs = []verb{
 		Settings: []string{
 			"locations", "target", "cherryPick", "outOfOrder", "schemas", "defaultSchema", "table", "baselineOnMigrate", "baselineVersion", "validateOnMigrate",
 			"placeholders.*", "mixed", "group", "installedBy", "lockRetryCount", "skipExecutingMigrations", "skein.keepSessionState", "skein.role", "skein.requireMigrations",
+			"dryRunOutput",
 		},
 	},
 	{
@@ -37,7 +38,7 @@ var verbs = []verb{
 			"version is pending again. With target it goes back, the latest first, to the target version and undoes that one too;\n" +
 			"with cherryPick it undoes what is listed, the last of the list first. Repeatable migrations are left alone.",
 		Example:  []string{"undo", "undo -target=7", "undo -cherryPick=7 info"},
-		Settings: []string{"locations", "target", "cherryPick", "undoSqlMigrationPrefix", "group", "mixed", "installedBy", "lockRetryCount", "skipExecutingMigrations"},
+		Settings: []string{"locations", "target", "cherryPick", "undoSqlMigrationPrefix", "group", "mixed", "installedBy", "lockRetryCount", "skipExecutingMigrations", "dryRunOutput"},
 	},
 	{
 		Name: "info", Summary: "show every migration and its state",
@@ -46,6 +47,18 @@ var verbs = []verb{
 		Settings: []string{"locations", "target", "cherryPick", "outOfOrder", "infoOfState", "infoSinceVersion", "infoUntilVersion", "infoSinceDate", "infoUntilDate",
 			"outputType", "outputFile"},
 		Flags: []string{"migrationIds"},
+	},
+	{
+		Name: "plan", Summary: "show what migrate would do, and change nothing",
+		Text: "Prints the scripts that migrate would run, in order, with a fingerprint that is the same for the same scripts in the same\n" +
+			"order on the same history. With --format sql it prints the complete SQL for psql, history rows and callbacks included,\n" +
+			"which dryRunOutput writes to a file, for other verbs too. It takes no lock and needs to read the history only; its\n" +
+			"session is read only: initSql and afterConnect, which it runs, fail if they write.\n" +
+			"With --execute it runs everything in one transaction, for which it waits like migrate, and rolls it back: it tells the\n" +
+			"locks, table rewrites, rows and time of each statement, what could not be tried that way (statements that refuse a\n" +
+			"transaction, programs) and which sequences went on, which a rollback does not undo. The locks are real while it runs.",
+		Example:  []string{"plan", "plan --format sql", "plan -outputType=json", "plan --execute -target=12"},
+		Settings: []string{"plan.format", "plan.execute", "dryRunOutput", "locations", "target", "outOfOrder", "placeholders.*", "outputType", "outputFile"},
 	},
 	{
 		Name: "validate", Summary: "check that scripts and schema history agree",
@@ -59,7 +72,7 @@ var verbs = []verb{
 		Text: "Creates the schema history with one row that says: everything up to baselineVersion is there. Migrations up to it are\n" +
 			"not run.",
 		Example:  []string{"baseline -baselineVersion=7 -baselineDescription='as of March'"},
-		Settings: []string{"baselineVersion", "baselineDescription", "schemas", "defaultSchema", "table", "createSchemas"},
+		Settings: []string{"baselineVersion", "baselineDescription", "schemas", "defaultSchema", "table", "createSchemas", "dryRunOutput"},
 	},
 	{
 		Name: "repair", Summary: "make the schema history follow the scripts",
@@ -67,13 +80,13 @@ var verbs = []verb{
 			"descriptions and types from the scripts. It changes the history only, at once, and prints each change.\n" +
 			"With markApplied or runAgain it decides about one script that stopped half-way, and does nothing else.",
 		Example:  []string{"repair", "repair -markApplied=7 -reason='finished by hand, see CHG-1234'"},
-		Settings: []string{"locations", "skein.markApplied", "skein.runAgain", "skein.reason", "cherryPick", "ignoreMigrationPatterns", "skein.ignoreJavaMigrations"},
+		Settings: []string{"locations", "skein.markApplied", "skein.runAgain", "skein.reason", "cherryPick", "ignoreMigrationPatterns", "skein.ignoreJavaMigrations", "dryRunOutput"},
 	},
 	{
 		Name: "clean", Summary: "drop everything in the configured schemas",
 		Text:     "Drops all objects in the configured schemas, data included. It is refused unless cleanDisabled=false is given.",
 		Example:  []string{"clean -cleanDisabled=false", "clean migrate -cleanDisabled=false"},
-		Settings: []string{"cleanDisabled", "schemas", "defaultSchema"},
+		Settings: []string{"cleanDisabled", "schemas", "defaultSchema", "dryRunOutput"},
 	},
 	{
 		Name: "adopt", Summary: "say what the first run on a database would do",
@@ -84,6 +97,23 @@ var verbs = []verb{
 		Example: []string{"adopt", "adopt -locations=filesystem:db/migrations", "adopt -table=schema_version", "adopt -outputType=json"},
 		Settings: []string{"locations", "schemas", "defaultSchema", "table", "target", "cherryPick", "outOfOrder", "baselineOnMigrate", "baselineVersion",
 			"ignoreMigrationPatterns", "skein.ignoreJavaMigrations", "outputType"},
+	},
+	{
+		Name: "add", Summary: "write a new, empty migration file",
+		Text: "Makes an empty script with the next version, or with the time where versions hold one, and prints its path. All settings\n" +
+			"may be given without \"add.\" after the verb; as skein, the words after it are the description. It needs no database.",
+		Example: []string{`add "create customer"`, "add -description='all views' -type=repeatable", "add -type=undo", "add drop legacy -timestamp=always -nameOnly"},
+		Settings: []string{"add.description", "add.type", "add.version", "add.timestamp", "add.location", "add.nameOnly", "add.force", "locations",
+			"sqlMigrationPrefix", "repeatableSqlMigrationPrefix", "baselineMigrationPrefix", "sqlMigrationSeparator", "sqlMigrationSuffixes", "outputType"},
+	},
+	{
+		Name: "init", Summary: "begin a project, or take over a flyway.conf",
+		Text: "Writes skein.toml and makes the folder sql. With -from it turns .conf files into one skein.toml: flyway.conf is the\n" +
+			"environment default and lies below the others, flyway_QA.conf is QA. Comments come along; passwords become references to\n" +
+			"environment variables, which it names. The new file is read and compared with the old ones before it is written, and\n" +
+			"those stay as they are. It needs no database.",
+		Example:  []string{"init", "init -from=flyway.conf,flyway_QA.conf", "init --from old/flyway.conf --from old/flyway_prod.conf -force"},
+		Settings: []string{"init.from", "init.force", "configFileEncoding", "workingDirectory", "outputType"},
 	},
 	{
 		Name: "config explain", Summary: "print every setting in effect and where it came from",
@@ -111,16 +141,19 @@ var verbs = []verb{
 
 // laterVerbs are words of Flyway's, and of Skein's plan, that this release does not know how to follow.
 var laterVerbs = []string{
-	"check", "add", "init", "deploy", "diff", "diffText", "generate", "model", "prepare", "snapshot",
-	"auth", "mcp", "plan", "lint", "squash", "status", "wait", "server",
+	"check", "deploy", "diff", "diffText", "generate", "model", "prepare", "snapshot",
+	"auth", "mcp", "lint", "squash", "status", "wait", "server",
 }
 
 // together are the verbs that may stand on one line.
-var together = []string{"migrate", "undo", "info", "validate", "baseline", "repair", "clean", "testConnection", "version"}
+var together = []string{"migrate", "undo", "info", "validate", "baseline", "repair", "clean", "plan", "testConnection", "version"}
 
 // grammar is what the verbs add to the command line.
-func grammar() config.Grammar {
+func grammar(flyway bool) config.Grammar {
 	var g config.Grammar
+	if !flyway {
+		g.Words = map[string]string{"add": "add.description"}
+	}
 	for _, v := range verbs {
 		g.Verbs = append(g.Verbs, v.Name)
 		for _, f := range v.Flags {

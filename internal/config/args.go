@@ -14,6 +14,8 @@ type Grammar struct {
 	Verbs []string
 	// Flags are the switches of single verbs, without a dash: "keep".
 	Flags []VerbFlag
+	// Words maps a verb to the setting that takes every bare word after it, joined by blanks: add create customer.
+	Words map[string]string
 }
 
 // VerbFlag is a switch that has a meaning for one verb.
@@ -89,6 +91,12 @@ func (p *parser) next() string {
 }
 
 func (p *parser) verb(word string) {
+	for _, v := range p.line.Verbs {
+		if key, takes := p.grammar.Words[v]; takes {
+			p.word(key, word)
+			return
+		}
+	}
 	if p.grammar.Verbs != nil {
 		if len(p.rest) > 0 && slices.Contains(p.grammar.Verbs, word+" "+p.rest[0]) {
 			word += " " + p.next()
@@ -100,6 +108,32 @@ func (p *parser) verb(word string) {
 	p.line.Verbs = append(p.line.Verbs, word)
 }
 
+// word adds a bare word to the text of a verb's setting.
+func (p *parser) word(key, word string) {
+	i := slices.IndexFunc(p.line.Values, func(a Argument) bool { return a.Key == key })
+	switch {
+	case i < 0:
+		p.first[key] = word
+		p.line.Values = append(p.line.Values, Argument{Key: key, Value: secret.New(word), Flag: "the command line"})
+	case p.line.Values[i].Flag == "the command line":
+		p.line.Values[i].Value = secret.New(p.line.Values[i].Value.Reveal() + " " + word)
+	default:
+		p.invalid(word, "the text was given before as "+p.line.Values[i].Flag)
+	}
+}
+
+// ofVerb finds a setting of a verb that stands before it on the line, by its name without the verb's.
+func (p *parser) ofVerb(name string) (string, Key, bool) {
+	for _, v := range p.line.Verbs {
+		for _, candidate := range []string{v + "." + name, v + "." + camel(name)} {
+			if k, ok := byName[candidate]; ok {
+				return candidate, *k, true
+			}
+		}
+	}
+	return "", Key{}, false
+}
+
 // invalid is Flyway's message for a word it does not know.
 func (p *parser) invalid(word, hint string) {
 	p.found.mistake(Origin{}, word, hint, "Invalid flag: %s", word)
@@ -109,6 +143,9 @@ func (p *parser) invalid(word, hint string) {
 func (p *parser) flag(arg string) bool {
 	name, common := commonFlags[arg]
 	bare := strings.TrimLeft(arg, "-")
+	if _, _, ok := p.ofVerb(bare); ok {
+		return false // add --version 7
+	}
 	declared := func(want string) bool {
 		return slices.ContainsFunc(p.grammar.Flags, func(f VerbFlag) bool { return f.Name == want })
 	}
@@ -135,7 +172,11 @@ func (p *parser) setting(arg string) {
 	written, text, hasValue := strings.Cut(arg, "=")
 	long := strings.HasPrefix(written, "--")
 	name := strings.TrimPrefix(strings.TrimPrefix(written, "-"), "-")
-	key, k, known := argumentKey(name)
+	key, k, ofVerb := p.ofVerb(name)
+	known := ofVerb
+	if !ofVerb {
+		key, k, known = argumentKey(name)
+	}
 	switch {
 	case !known && !hasValue:
 		p.invalid(written, didYouMean(camel(name), append(names(Flag), p.flagNames()...)))
@@ -145,7 +186,7 @@ func (p *parser) setting(arg string) {
 		p.found.mistake(Origin{Kind: FromFlag, Name: written}, name, didYouMean(camel(name), names(Flag)),
 			"Unknown configuration property: flyway.%s. Please check your conf files or commandline parameters", name)
 		return
-	case !hasValue && long && k.Kind == Boolean:
+	case !hasValue && (long || ofVerb) && k.Kind == Boolean:
 		text = "true"
 		if len(p.rest) > 0 && isBool(p.rest[0]) {
 			text = p.next()
@@ -160,6 +201,10 @@ func (p *parser) setting(arg string) {
 	o := Origin{Kind: FromFlag, Name: written}
 	if k.Standing == OtherVerb {
 		p.found.mistake(o, name, "", "%s, which Skein does not have", k.Note)
+		return
+	}
+	if i := slices.IndexFunc(p.line.Values, func(a Argument) bool { return a.Key == key }); i >= 0 && ofVerb && k.Kind == List {
+		p.line.Values[i].Value = secret.New(p.line.Values[i].Value.Reveal() + "," + text)
 		return
 	}
 	if earlier, twice := p.first[key]; twice {

@@ -76,7 +76,7 @@ var table = build([]Key{
 	{Name: "outputQueryResults", Kind: Boolean, Default: "true", Forms: global},
 	{Name: "skipDefaultCallbacks", Kind: Boolean, Default: "false", Forms: global},
 	{Name: "errorOverrides", Kind: List, Forms: global},
-	{Name: "dryRunOutput", Variable: "FLYWAY_DRYRUN_OUTPUT", Forms: global, Standing: NotYet},
+	{Name: "dryRunOutput", Variable: "FLYWAY_DRYRUN_OUTPUT", Forms: global, Note: "the file that migrate, undo, baseline, repair or clean writes its SQL to instead of running it"},
 	{Name: "stream", Kind: Boolean, Default: "false", Forms: global, Standing: NotYet},
 	{Name: "batch", Kind: Boolean, Default: "false", Forms: global},
 	{Name: "checkDriftOnMigrate", Kind: Boolean, Default: "false", Variable: "-", Forms: global, Standing: NotYet},
@@ -119,10 +119,30 @@ var table = build([]Key{
 	{Name: "pipelineId", Forms: global, Standing: NoEffect, Note: "Skein publishes nothing to Redgate's service"},
 	{Name: "publishResult", Kind: Boolean, Default: "false", Forms: global, Standing: NoEffect, Note: "Skein publishes nothing to Redgate's service"},
 
+	// What add writes. After the verb the names may be given without "add.".
+	{Name: "add.description", Variable: "-", Forms: global},
+	{Name: "add.type", Default: "versioned", Variable: "-", Forms: global, Words: []string{"versioned", "baseline", "undo", "repeatable"}},
+	{Name: "add.version", Variable: "-", Forms: global, Note: "default: the highest there is, raised by one"},
+	{Name: "add.timestamp", Default: "auto", Variable: "-", Forms: global, Words: []string{"auto", "always", "never"}, Note: "auto: as the highest version has it"},
+	{Name: "add.location", Variable: "-", Forms: global, Note: "default: the first of locations that is one folder"},
+	{Name: "add.nameOnly", Kind: Boolean, Default: "false", Variable: "-", Forms: global, Note: "print the name and write nothing"},
+	{Name: "add.force", Kind: Boolean, Default: "false", Variable: "-", Forms: global, Note: "replace a file of that name"},
+
+	// What init makes.
+	{Name: "init.from", Kind: List, Variable: "-", Forms: global, Note: ".conf files to take over; the switch may be given several times"},
+	{Name: "init.force", Kind: Boolean, Default: "false", Variable: "-", Forms: global, Note: "replace a skein.toml that is there"},
+	{Name: "init.fromType", Default: "conf", Variable: "-", Forms: global, Words: []string{"conf"}, Standing: NoEffect, Note: "only .conf files can be taken over"},
+	{Name: "init.projectName", Variable: "-", Forms: global, Standing: NoEffect, Note: "skein.toml holds no name"},
+	{Name: "init.databaseType", Default: "PostgreSQL", Variable: "-", Forms: global, Standing: NoEffect, Note: "Skein is for PostgreSQL only"},
+	{Name: "init.fileName", Default: "skein.toml", Variable: "-", Forms: global, Standing: Refused, Note: "the file is called skein.toml"},
+
+	{Name: "plan.execute", Kind: Boolean, Default: "false", Variable: "-", Forms: Flag, Note: "run it in a transaction, measure, and roll back"},
+	{Name: "plan.format", Default: "table", Variable: "-", Forms: global, Words: []string{"table", "sql"}, Note: "what plan prints; JSON is outputType=json"},
+
 	// Verbs of Flyway that Skein does not have, and secrets managers.
 	{Name: "schemaModelLocation", Variable: "-", Forms: global, Standing: OtherVerb, Note: "belongs to model, diff and check"},
 	{Name: "schemaModelSchemas", Kind: List, Variable: "-", Forms: global, Standing: OtherVerb, Note: "belongs to model, diff and check"},
-	otherVerb("add"), otherVerb("init"), otherVerb("diff"), otherVerb("diffText"), otherVerb("generate"),
+	otherVerb("diff"), otherVerb("diffText"), otherVerb("generate"),
 	otherVerb("model"), otherVerb("prepare"), otherVerb("deploy"), otherVerb("snapshot"),
 	notYetFamily("check", "run Skein's own verbs instead"),
 	notYetFamily("tags", ""), notYetFamily("migrate", ""), notYetFamily("undo", ""),

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -41,7 +42,7 @@ func TestSets(t *testing.T) {
 	for _, c := range chains(sets) {
 		t.Run(c[0].ID, func(t *testing.T) {
 			t.Parallel()
-			results := (&chain{shared: shared, sets: c, db: database(t, c[0].DatabaseName)}).run(t)
+			results := (&chain{shared: shared, sets: c, db: database(t, c[0].DatabaseName), byPsql: pgtest.New(t)}).run(t)
 			lock.Lock()
 			defer lock.Unlock()
 			maps.Copy(passed, results)
@@ -74,6 +75,7 @@ type chain struct {
 	shared string
 	sets   []set
 	db     *pgtest.DB
+	byPsql *pgtest.DB // where psql does what dry runs say
 }
 
 func (c *chain) corpora() string { return filepath.Join(c.shared, "corpora") }
@@ -94,20 +96,27 @@ func (c *chain) run(t *testing.T) map[string]bool {
 	return passed
 }
 
-// migrate prepares the database for one set, migrates, and compares.
-func (c *chain) migrate(t *testing.T, s set) {
+// prepare does to a database what the set wants done before it runs.
+func prepare(t *testing.T, db *pgtest.DB, corpora string, s set) {
+	t.Helper()
 	if s.InitSQL != "" {
-		c.db.Exec(t, strings.ReplaceAll(s.InitSQL, "c_ehrbase", pgx.Identifier{c.db.Name}.Sanitize()))
+		db.Exec(t, strings.ReplaceAll(s.InitSQL, "c_ehrbase", pgx.Identifier{db.Name}.Sanitize()))
 	}
 	for _, file := range s.InitFiles {
-		text, err := os.ReadFile(filepath.Join(c.corpora(), file))
+		text, err := os.ReadFile(filepath.Join(corpora, file))
 		if err != nil {
 			t.Fatal(err)
 		}
-		c.db.Exec(t, string(text))
+		db.Exec(t, string(text))
 	}
+}
+
+// migrate prepares the database for one set, migrates, and compares.
+func (c *chain) migrate(t *testing.T, s set) {
+	prepare(t, c.db, c.corpora(), s)
 	dir := t.TempDir()
-	args := append(s.arguments(t, s.materialise(t, c.corpora(), dir, false), dir), "-url="+c.url(t, s))
+	settings := s.arguments(t, s.materialise(t, c.corpora(), dir, false), dir)
+	args := append(slices.Clone(settings), "-url="+c.at(t, s, c.db).URL)
 	command := func(verb string) outcome { return runSkein(t.Context(), dir, append(args, verb)...) }
 
 	recorded := recordings(t, c.shared, s.ID)
@@ -142,6 +151,7 @@ func (c *chain) migrate(t *testing.T, s set) {
 		t.Error("migrate found something to do the second time")
 	}
 	c.compareChecksums(t, s, got)
+	c.dryRun(t, s, dir, settings)
 }
 
 func anyExits(recorded map[string]recording, code int) bool {
@@ -184,10 +194,10 @@ func (c *chain) createTestDatabase(t *testing.T) {
 	t.Cleanup(func() { c.db.Exec(t, "drop database mds_test") })
 }
 
-// url is the database as the set wants it to be reached.
-func (c *chain) url(t *testing.T, s set) string {
+// at is a database as the set wants it to be reached.
+func (c *chain) at(t *testing.T, s set, db *pgtest.DB) *pgtest.DB {
 	t.Helper()
-	u, err := url.Parse(c.db.URL)
+	u, err := url.Parse(db.URL)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -197,7 +207,9 @@ func (c *chain) url(t *testing.T, s set) string {
 		// Go writes a blank as "+", which is one in forms only.
 		u.RawQuery = strings.ReplaceAll(q.Encode(), "+", "%20")
 	}
-	return u.String()
+	reached := *db
+	reached.URL = u.String()
+	return &reached
 }
 
 // complete checks what can be said of a set that Flyway was not run on: every script is in the history or below the

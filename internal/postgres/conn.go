@@ -17,9 +17,11 @@ import (
 
 // Conn is one connection to the target.
 type Conn struct {
-	pg    *pgconn.PgConn
-	typed *pgx.Conn // around pg; nil unless Options.Pgx
-	cfg   *pgx.ConnConfig
+	pg       *pgconn.PgConn
+	typed    *pgx.Conn // around pg; nil unless Options.Pgx
+	cfg      *pgx.ConnConfig
+	instead  Instead // nil: the server itself
+	readOnly bool
 }
 
 // Options are what Open adds to the connection's own parameters.
@@ -33,6 +35,8 @@ type Options struct {
 	InitSQL string
 	// Pgx makes Conn.Pgx give a connection. Its table of types costs as much as the connection itself.
 	Pgx bool
+	// ReadOnly makes transactions read only, InitSQL's too, unless they say otherwise.
+	ReadOnly bool
 }
 
 // cancelGrace is how long a cancelled statement has to answer before the connection is given up.
@@ -72,7 +76,12 @@ func Open(ctx context.Context, cfg *pgx.ConnConfig, opt Options) (*Conn, error) 
 	if err != nil {
 		return nil, connectError(cfg, err)
 	}
-	for _, sql := range []string{setRole(opt.Role), opt.InitSQL} {
+	c.readOnly = opt.ReadOnly
+	only := ""
+	if opt.ReadOnly {
+		only = "set default_transaction_read_only = on"
+	}
+	for _, sql := range []string{only, setRole(opt.Role), opt.InitSQL} {
 		if sql == "" {
 			continue
 		}
@@ -141,11 +150,17 @@ func (c *Conn) Host() string {
 	return net.JoinHostPort(c.cfg.Host, fmt.Sprint(c.cfg.Port))
 }
 
+// User is who logged in.
+func (c *Conn) User() string { return c.cfg.User }
+
 // PID is the backend's process id.
 func (c *Conn) PID() uint32 { return c.pg.PID() }
 
 // InTransaction reports whether a transaction block is open; failed, whether it can only be rolled back.
 func (c *Conn) InTransaction() (open, failed bool) {
+	if c.instead != nil {
+		return c.instead.InTransaction()
+	}
 	s := c.pg.TxStatus()
 	return s != 'I', s == 'E'
 }

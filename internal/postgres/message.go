@@ -37,6 +37,13 @@ func (c *Conn) Exec(ctx context.Context, sql string, each func(Result)) error {
 
 // ExecRows is Exec that keeps the first limit rows of each result.
 func (c *Conn) ExecRows(ctx context.Context, sql string, limit int, each func(Result)) error {
+	if c.instead != nil {
+		return c.instead.Exec(ctx, sql, limit, each)
+	}
+	return c.send(ctx, sql, limit, each)
+}
+
+func (c *Conn) send(ctx context.Context, sql string, limit int, each func(Result)) error {
 	mrr := c.pg.Exec(ctx, sql)
 	n := 0
 	for mrr.NextResult() {
@@ -70,6 +77,9 @@ func texts(values [][]byte) []*string {
 
 // CopyIn runs one COPY … FROM STDIN with its data and tells the rows that went in.
 func (c *Conn) CopyIn(ctx context.Context, statement, data string) (Result, error) {
+	if c.instead != nil {
+		return c.instead.CopyIn(ctx, statement, data)
+	}
 	tag, err := c.pg.CopyFrom(ctx, strings.NewReader(data), statement)
 	if pe, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return Result{}, &StatementError{Err: pe}
@@ -80,7 +90,7 @@ func (c *Conn) CopyIn(ctx context.Context, statement, data string) (Result, erro
 // query runs one statement of Skein's own and returns all its rows as text.
 func (c *Conn) query(ctx context.Context, sql string) ([][]*string, error) {
 	var rows [][]*string
-	err := c.ExecRows(ctx, sql, math.MaxInt, func(r Result) { rows = append(rows, r.Values...) })
+	err := c.send(ctx, sql, math.MaxInt, func(r Result) { rows = append(rows, r.Values...) })
 	return rows, err
 }
 

@@ -23,6 +23,9 @@ type Sent struct {
 // The first that is refused gives a *StatementError and ends the pipeline: those after it are not looked at. COPY from
 // or to the client is not possible here. At most limit rows are kept of each result.
 func (c *Conn) Pipeline(ctx context.Context, statements []Sent, limit int, each func(Result)) error {
+	if c.instead != nil {
+		return c.oneByOne(ctx, statements, limit, each)
+	}
 	p := c.pg.StartPipeline(ctx)
 	for _, s := range statements {
 		p.SendQueryParams(s.SQL, nil, nil, nil, nil)

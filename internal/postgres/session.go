@@ -30,7 +30,7 @@ func (s Session) Reset() []string { return s.reset }
 func (c *Conn) CaptureSession(ctx context.Context, texts ...string) (Session, error) {
 	rows, err := c.query(ctx, `select name, pg_catalog.current_setting(name, true), null from unnest(`+literalArray(customSettings(texts))+`) name
 	where pg_catalog.current_setting(name, true) is not null
-union all select name, setting, null from pg_catalog.pg_settings where source = 'session'
+union all select name, setting, null from pg_catalog.pg_settings where source = 'session'`+c.ownSettings()+`
 union all select 'session_authorization', session_user, null where session_user <> (select usename from pg_catalog.pg_stat_activity where pid = pg_catalog.pg_backend_pid())
 union all select 'role', pg_catalog.current_setting('role'), null where pg_catalog.current_setting('role') <> 'none'
 union all select '', 'temp', 'c' || oid from pg_catalog.pg_class where relnamespace = pg_catalog.pg_my_temp_schema()
@@ -65,6 +65,29 @@ union all select '', 'listen', channel from pg_catalog.pg_listening_channels() c
 	parts = append(parts, unless(kept["advisory"], "select pg_catalog.pg_advisory_unlock_all()", dropAdvisory))
 	parts = append(parts, unless(kept["temp"], "discard temp", dropTemp), "discard sequences")
 	return Session{reset: filled(parts...)}, nil
+}
+
+// ownSettings leaves out what Open itself has set.
+func (c *Conn) ownSettings() string {
+	if c.readOnly {
+		return " and name <> 'default_transaction_read_only'"
+	}
+	return ""
+}
+
+// StartSQL lists the statements that give a session of another client what this one began with: the parameters of its
+// connection, and the search path.
+func (c *Conn) StartSQL(ctx context.Context, searchPath string) ([]string, error) {
+	rows, err := c.query(ctx, `select name, pg_catalog.current_setting(name) from pg_catalog.pg_settings
+where source = 'client' and context in ('user', 'superuser') and name not in ('application_name', 'client_encoding', 'search_path') order by name`)
+	if err != nil {
+		return nil, err
+	}
+	list := []string{"set client_encoding = 'UTF8'"}
+	for _, r := range rows {
+		list = append(list, "select pg_catalog.set_config("+Literal(*r[0])+", "+Literal(*r[1])+", false)")
+	}
+	return append(list, "select pg_catalog.set_config('search_path', "+Literal(searchPath)+", false)"), nil
 }
 
 // customSettings lists what in the texts, and in the strings in them, could be the name of a setting with a prefix:
