@@ -60,6 +60,9 @@ type Config struct {
 	DetectEncoding bool
 	// Placeholders and their marks. Values are looked up without regard to case.
 	Placeholders migration.Placeholders
+	// SecretPlaceholders names placeholders whose values no event and no error shows, as none shows the password. Values of
+	// one or two characters are not looked for.
+	SecretPlaceholders []string
 	// Environment is the value of ${flyway:environment}; "" means "default".
 	Environment string
 	// WorkingDirectory is the value of ${flyway:workingDirectory}, and where programs start; for these "" means the

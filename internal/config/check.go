@@ -54,15 +54,15 @@ func checkValue(k Key, e *entry, f *findings) {
 	switch k.Kind {
 	case Boolean:
 		if !isBool(text) {
-			f.mistake(e.origin, e.name, "", "Invalid value for %s: %q (should be either true or false)", e.name, text)
+			f.mistake(e.origin, e.name, "", "Invalid value for %s: %q (should be either true or false)", e.name, e.quote(text))
 		}
 	case Integer:
 		n, err := strconv.Atoi(text)
 		switch {
 		case err != nil:
-			f.mistake(e.origin, e.name, "", "Invalid value for %s: %q is not a whole number", e.name, text)
+			f.mistake(e.origin, e.name, "", "Invalid value for %s: %q is not a whole number", e.name, e.quote(text))
 		case n < k.Min:
-			f.mistake(e.origin, e.name, "", "Invalid value for %s: %d is less than %d", e.name, n, k.Min)
+			f.mistake(e.origin, e.name, "", "Invalid value for %s: %s is less than %d", e.name, e.quote(text), k.Min)
 		}
 	case Text:
 		if k.Max > 0 && utf8.RuneCountInString(text) > k.Max {
@@ -72,12 +72,27 @@ func checkValue(k Key, e *entry, f *findings) {
 		if rest, ok := strings.CutPrefix(slot(e.name), "placeholders."); ok && strings.HasPrefix(rest, "flyway:") {
 			f.mistake(e.origin, e.name, "names that begin with flyway: are filled in by the run", "%s cannot be set", e.name)
 		}
+		if rest, ok := strings.CutPrefix(e.name, "resolvers."); ok {
+			checkResolver(rest, e, f)
+		}
 	}
 	if len(k.Words) > 0 && text != "" && !slices.ContainsFunc(k.Words, func(w string) bool { return strings.EqualFold(w, text) }) {
-		f.mistake(e.origin, e.name, didYouMean(text, k.Words), "Invalid value for %s: %q is not one of %s", e.name, text, strings.Join(k.Words, ", "))
+		f.mistake(e.origin, e.name, didYouMean(text, k.Words), "Invalid value for %s: %q is not one of %s", e.name, e.quote(text), strings.Join(k.Words, ", "))
 	}
 	if text == "" && slices.Contains(neverEmpty, k.Name) {
 		f.mistake(e.origin, e.name, "", "%s must not be empty", e.name)
+	}
+}
+
+var vaultKeys = []string{"vault.url", "vault.token", "vault.engineName", "vault.engineVersion", "vault.namespace"}
+
+// checkResolver looks at a setting of a value resolver.
+func checkResolver(name string, e *entry, f *findings) {
+	resolver, _, _ := strings.Cut(name, ".")
+	if reason, absent := absentResolvers[strings.ToLower(resolver)]; absent {
+		f.mistake(e.origin, e.name, reason, "%s is not supported", e.name)
+	} else if !slices.Contains(vaultKeys, name) {
+		f.mistake(e.origin, e.name, didYouMean(name, vaultKeys), "Unknown: 'resolvers.%s'", name)
 	}
 }
 

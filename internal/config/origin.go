@@ -17,13 +17,15 @@ const (
 	FromStdin
 	FromEnvironment
 	FromFlag
+	FromVault
 )
 
 // Origin is the place that a value came from.
 type Origin struct {
 	Kind OriginKind
 	// Name is the file's path, the variable's name or the flag as it was
-	// written, without the value ("-url", "--url").
+	// written, without the value ("-url", "--url"), "vault:" and the path of a
+	// secret.
 	Name string
 	// Line and Column count from 1; 0 is unknown. Column is known in TOML only,
 	// and is the value's.
