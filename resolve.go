@@ -181,6 +181,9 @@ func (c *Config) check() error {
 	if c.Batch && len(c.ErrorOverrides) > 0 {
 		say("batch and errorOverrides do not go together: an error in a batch could not be told from the others")
 	}
+	if err := migration.CheckEncoding(c.Encoding); err != nil {
+		say("%v", err)
+	}
 	seen := map[string]bool{}
 	for i, m := range c.Migrations {
 		name := cmp.Or(m.Version, m.Description, fmt.Sprint("number ", i))

@@ -52,6 +52,7 @@ var ownVariables = []string{"SKEIN_TEST_POSTGRES", "SKEIN_PGTEST_KEEP"}
 func Main(ctx context.Context, p Process) int {
 	r := &runner{process: p, console: &console{stdout: p.Stdout, stderr: p.Stderr, redactor: &secret.Redactor{}}}
 	r.console.flyway = startedAsFlyway(p.Args)
+	r.failures.flyway = r.console.flyway
 	// What goes wrong before the settings are known has to be printed their way too.
 	r.console.json = slices.ContainsFunc(p.Args, func(arg string) bool {
 		return strings.EqualFold(strings.TrimLeft(arg, "-"), "outputType=json")

@@ -56,6 +56,9 @@ func engineConfig(s *config.Settings, p Process, flyway bool, secrets *secret.Re
 	c.BaselineVersion = check(&d, "baselineVersion", migration.ParseVersion)
 	c.IgnoreMigrationPatterns = d.ignorePatterns()
 	c.RequireMigrations = orElse(s, "skein.requireMigrations", !flyway)
+	if err := migration.CheckEncoding(c.Encoding); err != nil {
+		d.addCoded(config.Fault, "encoding", err)
+	}
 	var err error
 	if c.ErrorOverrides, err = migration.ParseErrorOverrides(s.List("errorOverrides")); err != nil {
 		d.add("errorOverrides", err)
@@ -79,7 +82,9 @@ type door struct {
 	mistakes config.Mistakes
 }
 
-func (d *door) add(key string, err error) {
+func (d *door) add(key string, err error) { d.addCoded(config.Plain, key, err) }
+
+func (d *door) addCoded(code, key string, err error) {
 	if several, ok := errors.AsType[config.Mistakes](err); ok {
 		d.mistakes = append(d.mistakes, several...)
 		return
@@ -89,7 +94,7 @@ func (d *door) add(key string, err error) {
 		all = joined.Unwrap()
 	}
 	for _, err := range all {
-		m := config.Mistake{Origin: d.settings.Origin(key), Key: key, Text: err.Error()}
+		m := config.Mistake{Origin: d.settings.Origin(key), Key: key, Text: err.Error(), Code: code}
 		if e, ok := errors.AsType[*migration.Error](err); ok {
 			m.Hint = e.Hint
 		}

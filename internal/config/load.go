@@ -112,7 +112,7 @@ func load(in Input, f *findings) *Settings {
 	if len(f.mistakes) == 0 { // what cannot be resolved must not be asked for
 		vaultSettings(s.entries, in.Fields, f)
 	}
-	check(s.entries, f)
+	check(s.entries, modern, f)
 	defaultLocations(s, r, f)
 	absoluteLocations(s, r.workDir)
 	return s

@@ -59,7 +59,17 @@ type Mistake struct {
 	Key    string // as it was written; "" when no single key is at fault
 	Text   string // what is wrong
 	Hint   string // what to do about it; may be empty
+	// Code is the one that Flyway 13 gives this mistake, "" for CONFIGURATION.
+	Code string
 }
+
+// Codes of mistakes that are not CONFIGURATION. Fault is Flyway's for an
+// exception that it did not expect, Recoverable for a setting that it has removed.
+const (
+	Plain       = "ERROR"
+	Fault       = "FAULT"
+	Recoverable = "CONFIGURATION_RECOVERABLE"
+)
 
 // Error gives "origin: text (hint)".
 func (m Mistake) Error() string {
@@ -115,7 +125,12 @@ type findings struct {
 }
 
 func (f *findings) mistake(o Origin, key, hint, format string, args ...any) {
-	f.mistakes = append(f.mistakes, Mistake{Origin: o, Key: key, Text: fmt.Sprintf(format, args...), Hint: hint})
+	f.coded("", o, key, hint, format, args...)
+}
+
+// coded is a mistake with a code of its own.
+func (f *findings) coded(code string, o Origin, key, hint, format string, args ...any) {
+	f.mistakes = append(f.mistakes, Mistake{Origin: o, Key: key, Text: fmt.Sprintf(format, args...), Hint: hint, Code: code})
 }
 
 func (f *findings) warn(o Origin, format string, args ...any) {

@@ -2,6 +2,7 @@ package config
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"maps"
 	"regexp"
@@ -67,7 +68,11 @@ func (r *resolution) resolve(modern bool, f *findings) {
 		replace := func(s string) string {
 			out, hidden, err := resolveText(s, func(resolver, key string) (found, error) { return r.lookUp(e, resolver, key) })
 			if err != nil {
-				f.mistake(e.origin, e.name, "", "%s: %v", e.name, err)
+				code := ""
+				if errors.Is(err, errUnset) {
+					code = Plain
+				}
+				f.coded(code, e.origin, e.name, "", "%s: %v", e.name, err)
 			}
 			e.hidden = append(e.hidden, hidden...)
 			return out
@@ -101,6 +106,8 @@ func resolveOrder(entries map[string]*entry) []string {
 	})
 }
 
+var errUnset = errors.New("is not set")
+
 // found is what a resolver has for a reference.
 type found struct {
 	text   string
@@ -115,7 +122,7 @@ func (r *resolution) lookUp(e *entry, resolver, key string) (found, error) {
 	case name == "env":
 		v, ok := r.env.lookup(key)
 		if !ok {
-			return found{}, fmt.Errorf("environment variable %s is not set", key)
+			return found{}, fmt.Errorf("environment variable %s %w", key, errUnset)
 		}
 		k, _ := Lookup(e.name)
 		return found{text: v, secret: k.holdsSecrets()}, nil

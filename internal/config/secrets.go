@@ -15,10 +15,11 @@ func markSecretPlaceholders(entries map[string]*entry, f *findings) {
 	if !ok {
 		return
 	}
-	for _, name := range list.value.items() {
+	for i, name := range list.value.items() {
 		e, ok := entries[slot("placeholders."+name)]
 		if !ok {
-			f.warn(list.origin, "secretPlaceholders names %s, and no such placeholder is set", name)
+			// Not shown: it may be the secret, put where its name belongs.
+			f.warn(list.origin, "secretPlaceholders: item %d is not the name of a placeholder that is set", i+1)
 			continue
 		}
 		e.secret = true

@@ -112,7 +112,7 @@ func (p *urlParser) driverURL(raw string) (rest string, ok bool) {
 	rest, ok = strings.CutPrefix(raw, "jdbc:")
 	if !ok {
 		// Not shown: what is no URL may be anything, a password too.
-		p.fail(forms, "the url is not a connection URL")
+		p.found.coded(Plain, Origin{}, "url", forms, "the url is not a connection URL")
 		return "", false
 	}
 	if inner, wrapped := strings.CutPrefix(rest, "p6spy:"); wrapped {
@@ -127,11 +127,11 @@ func (p *urlParser) driverURL(raw string) (rest string, ok bool) {
 	}
 	name, rest, isURL := strings.Cut(rest, ":")
 	if !isURL {
-		p.fail(forms, "the url is not a connection URL")
+		p.found.coded(Plain, Origin{}, "url", forms, "the url is not a connection URL")
 		return "", false
 	}
 	if name != "postgresql" {
-		p.fail(forms, "No Flyway database plugin found to handle jdbc:%s:…; Skein is for PostgreSQL only", name)
+		p.found.coded(Plain, Origin{}, "url", forms, "No Flyway database plugin found to handle jdbc:%s:…; Skein is for PostgreSQL only", name)
 		return "", false
 	}
 	return rest, true

@@ -105,8 +105,8 @@ func service(t *testing.T) *httptest.Server {
 			return
 		}
 		answers := map[string]string{
-			`{"SecretId":"shop/prod"}`: `{"Name":"shop/prod","SecretString":"{\"password\":\"canary-value\"}"}`,
-			`{"SecretId":"binary"}`:    `{"Name":"binary","SecretBinary":"AAAA"}`,
+			`{"SecretId":"shop/prod"}`:                                   `{"Name":"shop/prod","SecretString":"{\"password\":\"canary-value\"}"}`,
+			`{"SecretId":"binary"}`:                                      `{"Name":"binary","SecretBinary":"AAAA"}`,
 			`{"SecretId":"arn:aws:secretsmanager:eu-west-3:1:secret:x"}`: `{"SecretString":"by-arn in ` + authorization.FindStringSubmatch(r.Header.Get("Authorization"))[3] + `"}`,
 		}
 		if answer, ok := answers[string(body)]; ok {
