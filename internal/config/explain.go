@@ -62,9 +62,9 @@ func explain(k Key, e *entry) Setting {
 	case NoEffect, OtherVerb:
 		s.Note = "no effect: " + k.Note
 	case NotYet:
-		s.Note = "only the default is available in this release"
+		s.Note = "only the default is available in this release: " + k.Note
 	case Refused:
-		s.Note = "only the default is supported"
+		s.Note = "only the default is supported: " + k.Note
 	}
 	for _, g := range e.overrode {
 		s.Overrode = append(s.Overrode, Shadow{e.show(k, g.value), g.origin, g.origin.String()})

@@ -76,10 +76,10 @@ var table = build([]Key{
 	{Name: "outputQueryResults", Kind: Boolean, Default: "true", Forms: global},
 	{Name: "skipDefaultCallbacks", Kind: Boolean, Default: "false", Forms: global},
 	{Name: "errorOverrides", Kind: List, Forms: global},
-	{Name: "dryRunOutput", Variable: "FLYWAY_DRYRUN_OUTPUT", Forms: global, Standing: NotYet},
-	{Name: "stream", Kind: Boolean, Default: "false", Forms: global, Standing: NotYet},
+	{Name: "dryRunOutput", Variable: "FLYWAY_DRYRUN_OUTPUT", Forms: global, Standing: NotYet, Note: "a dry run has to change nothing, and this release would migrate"},
+	{Name: "stream", Kind: Boolean, Default: "false", Forms: global, Standing: NoEffect, Note: "long scripts are sent statement by statement either way; a script is held in memory"},
 	{Name: "batch", Kind: Boolean, Default: "false", Forms: global},
-	{Name: "checkDriftOnMigrate", Kind: Boolean, Default: "false", Variable: "-", Forms: global, Standing: NotYet},
+	{Name: "checkDriftOnMigrate", Kind: Boolean, Default: "false", Variable: "-", Forms: global, Standing: Refused, Note: "it compares with a snapshot of Redgate's; Skein writes none"},
 
 	// Output.
 	{Name: "outputType", Variable: "-", Forms: global, Words: []string{"json"}},
@@ -93,8 +93,8 @@ var table = build([]Key{
 	{Name: "infoSinceVersion", Variable: "-", Forms: Flag},
 	{Name: "infoUntilVersion", Variable: "-", Forms: Flag},
 	{Name: "infoOfState", Kind: List, Variable: "-", Forms: Flag},
-	{Name: "reportEnabled", Kind: Boolean, Default: "false", Variable: "-", Forms: global, Standing: NotYet},
-	{Name: "reportFilename", Default: "report", Forms: global, Standing: NotYet},
+	{Name: "reportEnabled", Kind: Boolean, Default: "false", Variable: "-", Forms: global, Standing: NotYet, Note: "there are no reports yet"},
+	{Name: "reportFilename", Default: "report", Forms: global, Standing: NotYet, Note: "there are no reports yet"},
 
 	// Files.
 	{Name: "workingDirectory", Variable: "-", Forms: Flag},
@@ -125,7 +125,8 @@ var table = build([]Key{
 	otherVerb("add"), otherVerb("init"), otherVerb("diff"), otherVerb("diffText"), otherVerb("generate"),
 	otherVerb("model"), otherVerb("prepare"), otherVerb("deploy"), otherVerb("snapshot"),
 	notYetFamily("check", "run Skein's own verbs instead"),
-	notYetFamily("tags", ""), notYetFamily("migrate", ""), notYetFamily("undo", ""),
+	notYetFamily("tags", "choose scripts with target or cherryPick"),
+	notYetFamily("migrate", "it asks for a snapshot of Redgate's, and Skein writes none"), notYetFamily("undo", "it asks for a snapshot of Redgate's, and Skein writes none"),
 	{Name: "vault.url", Forms: global, Note: "for vault.secrets: https://vault:8200/v1"},
 	{Name: "vault.token", Forms: global, Secret: true, Note: "for vault.secrets"},
 	{Name: "vault.namespace", Variable: "-", Forms: global, Note: "for vault.secrets; Flyway has no such key"},
