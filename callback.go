@@ -1,8 +1,10 @@
 package skein
 
 import (
+	"cmp"
 	"context"
 	"slices"
+	"strings"
 
 	"github.com/skein-db/skein/migration"
 )
@@ -36,6 +38,10 @@ func (r *run) called(c *migration.Callback, err error) error {
 	if e.At == nil {
 		e.At = &Location{Path: c.Path, Physical: c.Physical}
 	}
+	if e.Kept == "" && strings.HasPrefix(c.Event, "before") {
+		e.Kept = "the command stopped there, before its own work"
+	}
+	e.Hint = cmp.Or(e.Hint, "fix the callback, then run the same command again")
 	return e
 }
 
