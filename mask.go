@@ -65,7 +65,7 @@ func (r *run) masked(e Event) Event {
 // the server's own error sees what the server said.
 func (r *run) hidden(err error) error {
 	e, ok := errors.AsType[*Error](err)
-	if !ok || err != error(e) {
+	if !ok {
 		return err
 	}
 	mask, out := r.masks.String, *e

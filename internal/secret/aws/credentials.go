@@ -106,14 +106,18 @@ func (a Account) webIdentity(ctx context.Context, region, file, role string) (sd
 		return sdk.Credentials{}, err
 	}
 	var answer struct {
-		Credentials struct{ AccessKeyId, SecretAccessKey, SessionToken string } `xml:"AssumeRoleWithWebIdentityResult>Credentials"` //nolint:revive // the names are AWS's
-		Code        string                                                      `xml:"Error>Code"`
+		Credentials struct {
+			AccessKeyID     string `xml:"AccessKeyId"`
+			SecretAccessKey string
+			SessionToken    string
+		} `xml:"AssumeRoleWithWebIdentityResult>Credentials"`
+		Code string `xml:"Error>Code"`
 	}
-	if err := xml.Unmarshal(body, &answer); err != nil || status != http.StatusOK || answer.Credentials.AccessKeyId == "" {
+	if err := xml.Unmarshal(body, &answer); err != nil || status != http.StatusOK || answer.Credentials.AccessKeyID == "" {
 		return sdk.Credentials{}, fmt.Errorf("the role %s was not given to this web identity: %s", role, cmp.Or(answer.Code, http.StatusText(status)))
 	}
 	c := answer.Credentials
-	return sdk.Credentials{AccessKeyID: c.AccessKeyId, SecretAccessKey: c.SecretAccessKey, SessionToken: c.SessionToken}, nil
+	return sdk.Credentials{AccessKeyID: c.AccessKeyID, SecretAccessKey: c.SecretAccessKey, SessionToken: c.SessionToken}, nil
 }
 
 // exported asks the aws command, which knows how to sign in and how to take roles.
@@ -125,11 +129,11 @@ func (a Account) exported(ctx context.Context) (sdk.Credentials, error) {
 	if err := cmd.Run(); err != nil {
 		return sdk.Credentials{}, fmt.Errorf("the profile %s takes the aws command (2.9 or later) to sign in: aws configure export-credentials: %w", name, err)
 	}
-	var c struct{ AccessKeyId, SecretAccessKey, SessionToken string } //nolint:revive // the names are AWS's
-	if err := json.Unmarshal(out.Bytes(), &c); err != nil || c.AccessKeyId == "" {
+	var c struct{ AccessKeyID, SecretAccessKey, SessionToken string } // JSON's names are matched without regard to case
+	if err := json.Unmarshal(out.Bytes(), &c); err != nil || c.AccessKeyID == "" {
 		return sdk.Credentials{}, fmt.Errorf("aws configure export-credentials gave no credentials for the profile %s", name)
 	}
-	return sdk.Credentials{AccessKeyID: c.AccessKeyId, SecretAccessKey: c.SecretAccessKey, SessionToken: c.SessionToken}, nil
+	return sdk.Credentials{AccessKeyID: c.AccessKeyID, SecretAccessKey: c.SecretAccessKey, SessionToken: c.SessionToken}, nil
 }
 
 func (a Account) profileName() string { return cmp.Or(a.get("AWS_PROFILE"), "default") }
