@@ -22,7 +22,7 @@ func Baseline(ctx context.Context, cfg Config) (*BaselineResult, error) {
 		err = r.baseline(ctx, result)
 	}
 	result.Target = r.target()
-	return result, err
+	return result, r.hidden(err)
 }
 
 func (r *run) baseline(ctx context.Context, result *BaselineResult) error {

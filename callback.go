@@ -1,9 +1,11 @@
 package skein
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
+	"strings"
 
 	"github.com/skein-db/skein/migration"
 )
@@ -37,6 +39,10 @@ func (r *run) called(c *migration.Callback, err error) error {
 	if e.At == nil {
 		e.At = &Location{Path: c.Path, Physical: c.Physical}
 	}
+	if e.Kept == "" && strings.HasPrefix(c.Event, "before") {
+		e.Kept = "the command stopped there, before its own work"
+	}
+	e.Hint = cmp.Or(e.Hint, "fix the callback, then run the same command again")
 	return e
 }
 

@@ -31,7 +31,7 @@ func Clean(ctx context.Context, cfg Config) (*CleanResult, error) {
 		err = r.surrounded(ctx, "Clean", func() error { return r.clean(ctx, result) })
 	}
 	result.Target = r.target()
-	return result, err
+	return result, r.hidden(err)
 }
 
 func (r *run) clean(ctx context.Context, result *CleanResult) error {

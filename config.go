@@ -60,8 +60,9 @@ type Config struct {
 	DetectEncoding bool
 	// Placeholders and their marks. Values are looked up without regard to case.
 	Placeholders migration.Placeholders
-	// SecretPlaceholders names placeholders whose values the file of a dry run does not hold: psql variables stand in their
-	// place. Values of one or two characters are not looked for.
+	// SecretPlaceholders names placeholders whose values no event and no error shows, as none shows the password, and which
+	// the file of a dry run does not hold: psql variables stand in their place. Values of one or two characters are not
+	// looked for.
 	SecretPlaceholders []string
 	// Environment is the value of ${flyway:environment}; "" means "default".
 	Environment string

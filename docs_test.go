@@ -245,6 +245,7 @@ func TestDocsTables(t *testing.T) {
 	generated(t, "docs/exit-codes.md", "exit codes", exitCodeTable())
 	generated(t, "docs/configuration.md", "settings", settingsTable())
 	generated(t, "docs/flyway.md", "differences", differenceTable(t))
+	generated(t, "docs/flyway.md", "keys", compatibilityTable())
 }
 
 // generated compares the part of a page between two marks.
@@ -300,6 +301,36 @@ func settingsTable() string {
 			}
 		}
 		b.WriteString("\n")
+	}
+	return b.String()
+}
+
+// compatibilityTable says of each setting of Flyway's what becomes of it here. internal/config tests hold it against
+// the list of Flyway's keys.
+func compatibilityTable() string {
+	var b strings.Builder
+	b.WriteString("Honoured: ")
+	comma := ""
+	for _, k := range config.Keys() {
+		if k.Standing == config.Honoured && !strings.HasPrefix(k.Name, "skein.") {
+			b.WriteString(comma + "`" + k.Name + "`")
+			comma = ",\n"
+		}
+	}
+	b.WriteString(".\n\n| key | here | why |\n|---|---|---|\n")
+	here := map[config.Standing]string{
+		config.NoEffect: "accepted, without effect", config.NotYet: "an error, not in this release",
+		config.Refused: "an error", config.OtherVerb: "passed over in files, an error elsewhere",
+	}
+	for _, k := range config.Keys() {
+		if k.Standing == config.Honoured {
+			continue
+		}
+		what := here[k.Standing]
+		if k.Loud {
+			what = "a warning, without effect"
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", k.Name, what, strings.ReplaceAll(k.Note, "*:", `\*:`))
 	}
 	return b.String()
 }

@@ -21,7 +21,7 @@ func Info(ctx context.Context, cfg Config) (*InfoResult, error) {
 		err = r.fire(ctx, "afterInfoOperationFinish")
 	}
 	result.Target = r.target()
-	return result, err
+	return result, r.hidden(err)
 }
 
 // surrounded runs a command between its before and after callbacks.
@@ -69,7 +69,7 @@ func Validate(ctx context.Context, cfg Config) (*ValidateResult, error) {
 		result.Problems, result.Count, err = r.validate(ctx, false)
 	}
 	result.Target = r.target()
-	return result, err
+	return result, r.hidden(err)
 }
 
 // validate reads the history and compares. Callbacks run around it, except where there is no schema to speak of.

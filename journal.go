@@ -136,7 +136,7 @@ func (j *journaling) alone(ctx context.Context, i int, p *piece) error {
 func (j *journaling) entry(i int, state migration.JournalState, before string) string {
 	p := j.pieces[i]
 	return j.journal.WriteSQL(j.script.Path, migration.JournalEntry{
-		Statement: i, Hash: j.hashes[i], Start: p.start(), State: state, Before: before, AfterRank: j.run.nextRank() - 1,
+		Statement: i, Hash: j.hashes[i], Start: j.run.masks.String(p.start()), State: state, Before: before, AfterRank: j.run.nextRank() - 1,
 	})
 }
 
@@ -199,7 +199,11 @@ func (j *journaling) resume(ctx context.Context) (int, error) {
 // settleOpen finds out what became of a statement whose end nobody recorded, and clears away what it left.
 func (j *journaling) settleOpen(ctx context.Context, e migration.JournalEntry, changed bool) (done bool, err error) {
 	r := j.run
-	if err := r.awaitStatement(ctx, e.Start); err != nil {
+	text := e.Start
+	if !changed {
+		text = j.pieces[e.Statement].start() // without the mask of a secret
+	}
+	if err := r.awaitStatement(ctx, text); err != nil {
 		return false, err
 	}
 	outcome, first, err := r.conn.Outcome(ctx, e.Before)

@@ -21,7 +21,7 @@ func Migrate(ctx context.Context, cfg Config) (*MigrateResult, error) {
 	result := &MigrateResult{Target: r.target()}
 	err = r.migrate(ctx, result)
 	result.Target = r.target()
-	return result, err
+	return result, r.hidden(err)
 }
 
 func (r *run) migrate(ctx context.Context, result *MigrateResult) error {

@@ -17,7 +17,6 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/skein-db/skein/internal/process"
-	"github.com/skein-db/skein/internal/secret"
 	"github.com/skein-db/skein/migration"
 )
 
@@ -47,8 +46,6 @@ func (r *run) runProgram(ctx context.Context, p program) error {
 	if err != nil {
 		return err
 	}
-	var masks secret.Redactor
-	masks.Add(target.Password)
 	file, done, err := p.file()
 	defer done()
 	if err != nil {
@@ -62,7 +59,7 @@ func (r *run) runProgram(ctx context.Context, p program) error {
 	err = process.Run(ctx, process.Command{
 		Args: args, Dir: r.cfg.WorkingDirectory,
 		Env:  append(r.placeholders.For(path.Base(p.path), p.config).Variables(), r.programTarget(target)...),
-		Line: func(text string) { r.report(ProgramOutput{Path: p.path, Text: masks.String(text)}) },
+		Line: func(text string) { r.report(ProgramOutput{Path: p.path, Text: text}) },
 	})
 	switch exit, failed := errors.AsType[*process.ExitError](err); {
 	case err == nil:
@@ -70,7 +67,7 @@ func (r *run) runProgram(ctx context.Context, p program) error {
 	case ctx.Err() != nil:
 		return p.failed(&ProgramError{Status: "it was stopped from outside", Err: ctx.Err()})
 	case failed:
-		return p.failed(&ProgramError{Status: exit.Status, Output: masks.String(strings.Join(exit.Tail, "\n")), Err: err})
+		return p.failed(&ProgramError{Status: exit.Status, Output: r.masks.String(strings.Join(exit.Tail, "\n")), Err: err})
 	}
 	return p.failed(&ProgramError{Status: "it could not be started: " + err.Error(), Err: err})
 }

@@ -22,7 +22,7 @@ func Repair(ctx context.Context, cfg Config) (*RepairResult, error) {
 		err = r.surrounded(ctx, "Repair", func() error { return r.repair(ctx, result) })
 	}
 	result.Target = r.target()
-	return result, err
+	return result, r.hidden(err)
 }
 
 func (r *run) repair(ctx context.Context, result *RepairResult) error {

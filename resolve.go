@@ -184,6 +184,9 @@ func (c *Config) check() error {
 	if byHand := !c.MarkApplied.IsZero() || !c.RunAgain.IsZero(); byHand != (c.Reason != "") || !c.MarkApplied.IsZero() && !c.RunAgain.IsZero() {
 		say("markApplied or runAgain, one of the two, goes together with reason")
 	}
+	if err := migration.CheckEncoding(c.Encoding); err != nil {
+		say("%v", err)
+	}
 	seen := map[string]bool{}
 	for i, m := range c.Migrations {
 		name := cmp.Or(m.Version, m.Description, fmt.Sprint("number ", i))

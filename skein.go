@@ -29,6 +29,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/skein-db/skein/internal/postgres"
+	"github.com/skein-db/skein/internal/secret"
 	"github.com/skein-db/skein/migration"
 	"github.com/skein-db/skein/source"
 )
@@ -62,6 +63,7 @@ type run struct {
 	lockSeen   time.Time         // last sign of life of the lock
 	reporting  sync.Mutex
 	warnings   []string
+	masks      secret.Redactor        // knows the secrets
 	heeded     atomic.Pointer[heeded] // under ErrorOverrides: the statement that runs
 	baselined  bool                   // the baseline's row went in together with the schemas
 }
@@ -74,6 +76,7 @@ func open(ctx context.Context, cfg Config) (*run, error) {
 		return nil, err
 	}
 	r := &run{cfg: cfg}
+	r.learn(nil)
 	early, giveUp := context.WithCancel(ctx)
 	defer giveUp()
 	var files, callbacks source.Release
@@ -98,7 +101,7 @@ func open(ctx context.Context, cfg Config) (*run, error) {
 	}
 	if err := cmp.Or(sourceError(err), lookErr); err != nil {
 		r.close()
-		return nil, err
+		return nil, r.hidden(err)
 	}
 	err = r.begin(ctx, files, callbacks)
 	if err == nil && cfg.instead != nil {
@@ -106,7 +109,7 @@ func open(ctx context.Context, cfg Config) (*run, error) {
 	}
 	if err != nil {
 		r.close()
-		return nil, err
+		return nil, r.hidden(err)
 	}
 	r.account(ctx, false)
 	return r, nil
@@ -292,11 +295,11 @@ func (r *run) report(e Event) {
 	}
 	r.reporting.Lock() // a notice may come while scripts are being resolved
 	defer r.reporting.Unlock()
-	r.cfg.Report(e)
+	r.cfg.Report(r.masked(e))
 }
 
 func (r *run) warn(w Warning) {
-	r.warnings = append(r.warnings, w.Text)
+	r.warnings = append(r.warnings, r.masks.String(w.Text))
 	r.report(w)
 }
 
@@ -377,11 +380,14 @@ func (r *run) notice(severity, code, message string) {
 
 func (r *run) connConfig(ctx context.Context) (*pgx.ConnConfig, error) {
 	if r.cfg.Connection != nil {
-		return r.cfg.Connection(ctx)
+		cfg, err := r.cfg.Connection(ctx)
+		r.learn(cfg)
+		return cfg, err
 	}
 	cfg, err := pgx.ParseConfig(r.cfg.URL)
 	if err != nil {
 		return nil, &Error{Kind: KindConfig, Code: "CONFIGURATION", Message: "the URL cannot be read: " + err.Error(), Err: err}
 	}
+	r.learn(cfg)
 	return cfg, nil
 }

@@ -20,7 +20,7 @@ func Undo(ctx context.Context, cfg Config) (*UndoResult, error) {
 	result := &UndoResult{Target: r.target()}
 	err = r.undo(ctx, result)
 	result.Target = r.target()
-	return result, err
+	return result, r.hidden(err)
 }
 
 func (r *run) undo(ctx context.Context, result *UndoResult) error {

@@ -74,6 +74,12 @@ func decodeStrictly(content []byte, name string) (text string, bad int, err erro
 	return string(out), -1, nil
 }
 
+// CheckEncoding reports an encoding that Skein does not know; "" is UTF-8.
+func CheckEncoding(name string) error {
+	_, _, err := decodeStrictly(nil, name)
+	return err
+}
+
 // findEncoding knows Java's names first, then those of the IANA list: to browsers, whose names htmlindex follows,
 // ISO-8859-1 means windows-1252, ISO-8859-9 windows-1254, and UTF-16 little endian.
 func findEncoding(key string) (encoding.Encoding, error) {

@@ -52,6 +52,7 @@ var ownVariables = []string{"SKEIN_TEST_POSTGRES", "SKEIN_PGTEST_KEEP"}
 func Main(ctx context.Context, p Process) int {
 	r := &runner{process: p, console: &console{stdout: p.Stdout, stderr: p.Stderr, redactor: &secret.Redactor{}}}
 	r.console.flyway = startedAsFlyway(p.Args)
+	r.failures.flyway = r.console.flyway
 	// What goes wrong before the settings are known has to be printed their way too.
 	r.console.json = slices.ContainsFunc(p.Args, func(arg string) bool {
 		return strings.EqualFold(strings.TrimLeft(arg, "-"), "outputType=json")
@@ -107,7 +108,7 @@ func (r *runner) main(ctx context.Context) int {
 	}
 	switch {
 	case err != nil:
-		return r.fail(r.withFiles(err))
+		return r.fail(r.withFiles(ctx, err))
 	case r.console.json && r.console.flyway && (line.Has("help") || slices.Contains(line.Verbs, "help") || len(line.Verbs) == 0 && !line.Has("version")):
 		return 0 // as there: no page where a document is expected
 	case line.Has("help") || slices.Contains(line.Verbs, "help"):
@@ -128,7 +129,7 @@ func (r *runner) main(ctx context.Context) int {
 	if slices.Equal(r.line.Verbs, []string{"demo"}) {
 		return r.demo(ctx)
 	}
-	if err := r.load(); err != nil {
+	if err := r.load(ctx); err != nil {
 		return r.fail(err)
 	}
 	switch r.line.Verbs[0] { // those that do not go together with others
@@ -164,12 +165,12 @@ func (r *runner) document(o object) { r.console.raw(document(o) + "\n") }
 
 // withFiles adds what is wrong in files and variables to what is wrong on the command line, so that all of it is said at
 // once.
-func (r *runner) withFiles(err error) error {
+func (r *runner) withFiles(ctx context.Context, err error) error {
 	mistakes, ok := errors.AsType[config.Mistakes](err)
 	if !ok {
 		return err
 	}
-	also, ok := errors.AsType[config.Mistakes](r.load())
+	also, ok := errors.AsType[config.Mistakes](r.load(ctx))
 	if !ok {
 		return err
 	}
@@ -198,10 +199,24 @@ func (r *runner) demo(ctx context.Context) int {
 }
 
 // load reads the settings and everything that follows from them, short of a connection.
-func (r *runner) load() error {
+func (r *runner) load(ctx context.Context) error {
 	p := r.process
 	settings, warnings, err := config.Load(config.Input{
 		Args: r.line, Env: p.Env, OwnVariables: ownVariables, WorkDir: p.Dir, HomeDir: p.Home, InstallDir: p.Install, Stdin: p.Stdin,
+		Resolve: func(ref config.Reference) (secret.Text, error) {
+			text, err := p.resolve(ctx, ref)
+			if ref.Resolver != "git" {
+				r.console.redactor.AddText(text) // before anything can be said about it
+			}
+			return text, err
+		},
+		Fields: func(ref config.Reference) (map[string]secret.Text, error) {
+			fields, err := p.vaultFields(ctx, ref)
+			for _, text := range fields {
+				r.console.redactor.AddText(text)
+			}
+			return fields, err
+		},
 	})
 	if slices.Contains(r.line.Verbs, "init") {
 		warnings = nil // they are about what it is there to mend
@@ -233,7 +248,7 @@ func (r *runner) load() error {
 
 // prepare turns the settings into the library's, once for all verbs of the line.
 func (r *runner) prepare() error {
-	engine, warnings, err := engineConfig(r.settings, r.process, r.console.flyway)
+	engine, warnings, err := engineConfig(r.settings, r.process, r.console.flyway, r.console.redactor)
 	r.warnings(warnings)
 	if err != nil {
 		return err
@@ -265,19 +280,11 @@ func (r *runner) warnings(list []config.Warning) {
 
 // colours decides where colour goes: on "auto" to terminals, unless NO_COLOR or a dumb terminal speak against it.
 func (r *runner) colours(setting string) {
-	env := func(name string) string {
-		for _, entry := range slices.Backward(r.process.Env) {
-			if value, ok := strings.CutPrefix(entry, name+"="); ok {
-				return value
-			}
-		}
-		return ""
-	}
 	out, err := r.process.StdoutIsTerm, r.process.StderrIsTerm
 	switch {
 	case strings.EqualFold(setting, "always"):
 		out, err = true, true
-	case strings.EqualFold(setting, "never"), env("NO_COLOR") != "", env("TERM") == "dumb":
+	case strings.EqualFold(setting, "never"), r.process.env("NO_COLOR") != "", r.process.env("TERM") == "dumb":
 		out, err = false, false
 	}
 	r.console.paintOut, r.console.colour = out, err

@@ -22,14 +22,14 @@ type filter struct {
 func readFilter(s *config.Settings, zone *time.Location) (filter, error) {
 	var f filter
 	var wrong config.Mistakes
-	fault := func(key, hint, format string, args ...any) {
-		wrong = append(wrong, config.Mistake{Origin: s.Origin(key), Key: key, Text: fmt.Sprintf(format, args...), Hint: hint})
+	fault := func(code, key, hint, format string, args ...any) {
+		wrong = append(wrong, config.Mistake{Origin: s.Origin(key), Key: key, Text: fmt.Sprintf(format, args...), Hint: hint, Code: code})
 	}
 	for key, to := range map[string]*time.Time{"infoSinceDate": &f.sinceDate, "infoUntilDate": &f.untilDate} {
 		if text := s.Text(key); text != "" {
 			at, err := time.ParseInLocation("02/01/2006 15:04", text, zone)
 			if err != nil {
-				fault(key, "", "'%s' is an invalid value for the %s option. The expected format is 'dd/mm/yyyy hh:mm', like '13/10/2020 16:30'.", text, key)
+				fault(config.Plain, key, "", "'%s' is an invalid value for the %s option. The expected format is 'dd/mm/yyyy hh:mm', like '13/10/2020 16:30'.", text, key)
 			}
 			*to = at
 		}
@@ -38,7 +38,7 @@ func readFilter(s *config.Settings, zone *time.Location) (filter, error) {
 		if text := s.Text(key); text != "" {
 			v, err := migration.ParseVersion(text)
 			if err != nil {
-				fault(key, "", "%v", err)
+				fault(config.Plain, key, "", "%v", err)
 			}
 			*to = v
 		}
@@ -46,7 +46,7 @@ func readFilter(s *config.Settings, zone *time.Location) (filter, error) {
 	for _, name := range s.List("infoOfState") {
 		state, ok := migration.StateOf(strings.ToUpper(name))
 		if !ok {
-			fault("infoOfState", "states are written like ABOVE_TARGET", "there is no state %s", name)
+			fault(config.Fault, "infoOfState", "states are written like ABOVE_TARGET", "there is no state %s", name)
 			continue
 		}
 		f.states = append(f.states, state)

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 	"strings"
@@ -209,16 +210,36 @@ func cleanDocument(r *skein.CleanResult) object {
 func (f failureText) failureDocument(err error) object {
 	e, ok := errors.AsType[*skein.Error](err)
 	if !ok {
-		code := "FAULT"
-		if kindOf(err) == skein.KindConfig {
-			code = "CONFIGURATION"
+		if mistakes, ok := errors.AsType[config.Mistakes](err); ok {
+			return object{"error": f.mistakesObject(mistakes)}
 		}
+		code := "FAULT"
 		if _, usage := errors.AsType[*usageError](err); usage {
 			code = "ERROR"
 		}
 		return object{"error": ordered{{"errorCode", code}, {"message", err.Error()}, {"cause", nil}}}
 	}
 	return object{"error": f.errorObject(e)}
+}
+
+// mistakesObject tells mistakes in settings. Under the name flyway the code is the one that Flyway gives the first of
+// them.
+func (f failureText) mistakesObject(mistakes config.Mistakes) ordered {
+	code := "CONFIGURATION"
+	if f.flyway {
+		code = cmp.Or(mistakes[0].Code, code)
+	}
+	o := ordered{{"errorCode", code}, {"message", mistakes.Error()}, {"cause", nil}}
+	if code != config.Recoverable {
+		return o
+	}
+	obsolete := list{}
+	for _, m := range mistakes {
+		if m.Code == config.Recoverable {
+			obsolete = append(obsolete, ordered{{"kind", "Removed"}, {"rawKey", "flyway." + m.Key}, {"replacement", nil}})
+		}
+	}
+	return append(o, field{"obsoleteParameters", obsolete})
 }
 
 // failedMigrate is the document of a migrate that stopped in a script: what was done before, and the error.

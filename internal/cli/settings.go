@@ -12,6 +12,7 @@ import (
 
 	"github.com/skein-db/skein"
 	"github.com/skein-db/skein/internal/config"
+	"github.com/skein-db/skein/internal/secret"
 	"github.com/skein-db/skein/migration"
 	"github.com/skein-db/skein/source"
 )
@@ -20,7 +21,7 @@ import (
 //
 // Flyway warns about a location that is not there and calls a run without migrations a success. As skein both are errors
 // unless a setting says otherwise: a typing error in a path must not look like a deployment.
-func engineConfig(s *config.Settings, p Process, flyway bool) (skein.Config, []config.Warning, error) {
+func engineConfig(s *config.Settings, p Process, flyway bool, secrets *secret.Redactor) (skein.Config, []config.Warning, error) {
 	d := door{settings: s}
 	c := skein.Config{
 		ConnectRetries: s.Int("connectRetries"), ConnectRetriesInterval: s.Int("connectRetriesInterval"),
@@ -53,6 +54,9 @@ func engineConfig(s *config.Settings, p Process, flyway bool) (skein.Config, []c
 	c.RunAgain = check(&d, "skein.runAgain", versionOrNone)
 	c.IgnoreMigrationPatterns = d.ignorePatterns()
 	c.RequireMigrations = orElse(s, "skein.requireMigrations", !flyway)
+	if err := migration.CheckEncoding(c.Encoding); err != nil {
+		d.addCoded(config.Fault, "encoding", err)
+	}
 	var err error
 	if c.ErrorOverrides, err = migration.ParseErrorOverrides(s.List("errorOverrides")); err != nil {
 		d.add("errorOverrides", err)
@@ -65,7 +69,8 @@ func engineConfig(s *config.Settings, p Process, flyway bool) (skein.Config, []c
 	if len(d.mistakes) > 0 {
 		return skein.Config{}, warnings, d.mistakes
 	}
-	c.Connection = connection(target, s, p)
+	c.Connection = connection(target, s, p, secrets)
+	c.SecretPlaceholders = s.SecretPlaceholders()
 	return c, warnings, nil
 }
 
@@ -75,7 +80,9 @@ type door struct {
 	mistakes config.Mistakes
 }
 
-func (d *door) add(key string, err error) {
+func (d *door) add(key string, err error) { d.addCoded(config.Plain, key, err) }
+
+func (d *door) addCoded(code, key string, err error) {
 	if several, ok := errors.AsType[config.Mistakes](err); ok {
 		d.mistakes = append(d.mistakes, several...)
 		return
@@ -85,7 +92,7 @@ func (d *door) add(key string, err error) {
 		all = joined.Unwrap()
 	}
 	for _, err := range all {
-		m := config.Mistake{Origin: d.settings.Origin(key), Key: key, Text: err.Error()}
+		m := config.Mistake{Origin: d.settings.Origin(key), Key: key, Text: err.Error(), Code: code}
 		if e, ok := errors.AsType[*migration.Error](err); ok {
 			m.Hint = e.Hint
 		}
@@ -180,19 +187,27 @@ func (d *door) sources(dir string, suffixes []string, failOnMissing bool) (scrip
 	return scripts, callbacks
 }
 
-// connection makes the parameters of each new connection from the URL.
-func connection(target config.Target, s *config.Settings, p Process) func(context.Context) (*pgx.ConnConfig, error) {
-	return func(context.Context) (*pgx.ConnConfig, error) {
+// connection makes the parameters of each new connection from the URL. What secrets it finds on the way, secrets hears of.
+func connection(target config.Target, s *config.Settings, p Process, secrets *secret.Redactor) func(context.Context) (*pgx.ConnConfig, error) {
+	return func(ctx context.Context) (*pgx.ConnConfig, error) {
 		fail := func(err error) (*pgx.ConnConfig, error) {
 			return nil, &skein.Error{
 				Kind: skein.KindConfig, Code: "CONFIGURATION", Err: err,
 				Message: s.Origin("url").String() + ": the url " + target.String() + " cannot be used: " + err.Error(),
 			}
 		}
+		target := target
+		if target.SecretID != "" {
+			var err error
+			if target.User, target.Password, err = p.login(ctx, target.SecretID); err != nil {
+				return fail(err)
+			}
+		}
 		cfg, err := pgx.ParseConfig(target.ConnString().Reveal())
 		if err != nil {
 			return fail(err)
 		}
+		secrets.Add(cfg.Password) // it may be from PGPASSWORD, .pgpass or AWS
 		certificates, err := target.TLS.Certificates(p.Home, os.ReadFile)
 		if err != nil {
 			return fail(err)

@@ -9,12 +9,13 @@ import (
 	"testing"
 
 	"github.com/skein-db/skein/internal/config"
+	"github.com/skein-db/skein/internal/secret"
 )
 
-// readElsewhere are honoured settings that internal/config uses up itself; and the marks of placeholders in shell
-// scripts, which do not run in this release.
+// readElsewhere are honoured settings that internal/config uses up itself.
 var readElsewhere = []string{
 	"url", "user", "password", "jdbcProperties.*", "environment", "configFiles", "configFileEncoding",
+	"resolvers.*", "vault.url", "vault.token", "vault.namespace", "vault.secrets", "skein.secretPlaceholders",
 }
 
 // TestEveryHonouredSettingIsRead: a setting that config takes and nobody asks for would do nothing.
@@ -53,7 +54,7 @@ func TestEngineConfig(t *testing.T) {
 	t.Parallel()
 	const url = "-url=jdbc:postgresql://h/x"
 	p := Process{Dir: t.TempDir()}
-	c, _, err := engineConfig(loadSettings(t, url), p, false)
+	c, _, err := engineConfig(loadSettings(t, url), p, false, &secret.Redactor{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +64,7 @@ func TestEngineConfig(t *testing.T) {
 	}
 	c, _, err = engineConfig(loadSettings(t, url, "-createSchemas=false", "-validateOnMigrate=false", "-executeInTransaction=false",
 		"-outputQueryResults=false", "-cleanDisabled=false", "-placeholderReplacement=false", "-target=7?", "-callbackLocations=filesystem:cb",
-		"-sqlMigrationPrefix=W", "-schemas=a,b"), p, false)
+		"-sqlMigrationPrefix=W", "-schemas=a,b"), p, false, &secret.Redactor{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,7 +74,7 @@ func TestEngineConfig(t *testing.T) {
 	}
 	own, _, err := engineConfig(loadSettings(t, url, "-role=boss", "-applicationName=mine", "-keepSessionState=true", "-ignoreJavaMigrations=2,3",
 		"-requireMigrations=true", "-connectRetries=3", "-connectRetriesInterval=7", "-lockRetryCount=-1", "-powershellExecutable=pwsh",
-		"-errorOverrides=01000:*:I", "-batch=true"), p, false)
+		"-errorOverrides=01000:*:I", "-batch=true"), p, false, &secret.Redactor{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,14 +89,14 @@ func TestEngineConfig(t *testing.T) {
 	if err != nil || cfg.Host != "h" || cfg.Database != "x" || cfg.RuntimeParams["application_name"] != "skein" {
 		t.Errorf("connection: %+v, %v", cfg, err)
 	}
-	c, _, err = engineConfig(loadSettings(t, url+"?ApplicationName=mine"), p, false)
+	c, _, err = engineConfig(loadSettings(t, url+"?ApplicationName=mine"), p, false, &secret.Redactor{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if cfg, err := c.Connection(t.Context()); err != nil || cfg.RuntimeParams["application_name"] != "mine" {
 		t.Errorf("the URL's application name is lost: %v, %v", cfg, err)
 	}
-	_, _, err = engineConfig(loadSettings(t, "-target=x", "-baselineVersion=y", "-ignoreMigrationPatterns=z"), p, false)
+	_, _, err = engineConfig(loadSettings(t, "-target=x", "-baselineVersion=y", "-ignoreMigrationPatterns=z"), p, false, &secret.Redactor{})
 	if err == nil || strings.Count(err.Error(), "\n") != 3 {
 		t.Errorf("four mistakes give: %v", err)
 	}

@@ -136,7 +136,7 @@ func (p *parser) ofVerb(name string) (string, Key, bool) {
 
 // invalid is Flyway's message for a word it does not know.
 func (p *parser) invalid(word, hint string) {
-	p.found.mistake(Origin{}, word, hint, "Invalid flag: %s", word)
+	p.found.coded(Plain, Origin{}, word, hint, "Invalid flag: %s", word)
 }
 
 // flag takes a switch; false: it is none.
@@ -208,7 +208,7 @@ func (p *parser) setting(arg string) {
 		return
 	}
 	if earlier, twice := p.first[key]; twice {
-		p.found.mistake(o, name, "it was given before as "+earlier, "Duplicate key %s", key)
+		p.found.coded(Fault, o, name, "it was given before as "+earlier, "Duplicate key %s", key)
 		return
 	}
 	p.first[key] = written

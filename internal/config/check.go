@@ -9,19 +9,19 @@ import (
 )
 
 // check validates every effective value once, so that the getters cannot fail.
-func check(entries map[string]*entry, f *findings) {
+func check(entries map[string]*entry, modern bool, f *findings) {
 	for _, slot := range slices.Sorted(maps.Keys(entries)) {
 		e := entries[slot]
 		k, _ := Lookup(e.name)
-		if checkStanding(k, e, f) {
-			checkValue(k, e, f)
+		if checkStanding(k, e, modern, f) {
+			checkValue(k, e, modern, f)
 		}
 	}
 }
 
 // checkStanding refuses what Skein cannot do, unless it is asked for what it
 // does anyway. false: nothing more is to be said about the value.
-func checkStanding(k Key, e *entry, f *findings) bool {
+func checkStanding(k Key, e *entry, modern bool, f *findings) bool {
 	text := e.value.String()
 	if k.Kind == Boolean {
 		text = strings.ToLower(text)
@@ -31,7 +31,11 @@ func checkStanding(k Key, e *entry, f *findings) bool {
 	case k.Standing == NotYet && changes:
 		f.mistake(e.origin, e.name, k.Note, "%s is not available in this release of Skein", e.name)
 	case k.Standing == Refused && changes:
-		f.mistake(e.origin, e.name, k.Note, "%s is not supported", e.name)
+		code := ""
+		if modern && k.Name == "cleanOnValidationError" {
+			code = Recoverable
+		}
+		f.coded(code, e.origin, e.name, k.Note, "%s is not supported", e.name)
 	case k.Loud && changes:
 		f.warn(e.origin, "%s has no effect: %s", e.name, k.Note)
 		return true
@@ -41,7 +45,19 @@ func checkStanding(k Key, e *entry, f *findings) bool {
 	return false
 }
 
-func checkValue(k Key, e *entry, f *findings) {
+// typeCode is the code of a value that is no number or no true or false: Flyway's
+// three readers of settings each have their own.
+func typeCode(e *entry, modern bool) string {
+	switch {
+	case !modern:
+		return ""
+	case e.origin.Kind == FromFile:
+		return Plain
+	}
+	return Fault
+}
+
+func checkValue(k Key, e *entry, modern bool, f *findings) {
 	text := e.value.String()
 	if e.value.isList && k.Kind != List {
 		kind := k.Kind
@@ -54,15 +70,15 @@ func checkValue(k Key, e *entry, f *findings) {
 	switch k.Kind {
 	case Boolean:
 		if !isBool(text) {
-			f.mistake(e.origin, e.name, "", "Invalid value for %s: %q (should be either true or false)", e.name, text)
+			f.coded(typeCode(e, modern), e.origin, e.name, "", "Invalid value for %s: %q (should be either true or false)", e.name, e.quote(text))
 		}
 	case Integer:
 		n, err := strconv.Atoi(text)
 		switch {
 		case err != nil:
-			f.mistake(e.origin, e.name, "", "Invalid value for %s: %q is not a whole number", e.name, text)
+			f.coded(typeCode(e, modern), e.origin, e.name, "", "Invalid value for %s: %q is not a whole number", e.name, e.quote(text))
 		case n < k.Min:
-			f.mistake(e.origin, e.name, "", "Invalid value for %s: %d is less than %d", e.name, n, k.Min)
+			f.mistake(e.origin, e.name, "", "Invalid value for %s: %s is less than %d", e.name, e.quote(text), k.Min)
 		}
 	case Text:
 		if k.Max > 0 && utf8.RuneCountInString(text) > k.Max {
@@ -70,14 +86,33 @@ func checkValue(k Key, e *entry, f *findings) {
 		}
 	case Map:
 		if rest, ok := strings.CutPrefix(slot(e.name), "placeholders."); ok && strings.HasPrefix(rest, "flyway:") {
-			f.mistake(e.origin, e.name, "names that begin with flyway: are filled in by the run", "%s cannot be set", e.name)
+			f.coded(Plain, e.origin, e.name, "names that begin with flyway: are filled in by the run", "%s cannot be set", e.name)
+		}
+		if rest, ok := strings.CutPrefix(e.name, "resolvers."); ok {
+			checkResolver(rest, e, f)
 		}
 	}
 	if len(k.Words) > 0 && text != "" && !slices.ContainsFunc(k.Words, func(w string) bool { return strings.EqualFold(w, text) }) {
-		f.mistake(e.origin, e.name, didYouMean(text, k.Words), "Invalid value for %s: %q is not one of %s", e.name, text, strings.Join(k.Words, ", "))
+		code := ""
+		if k.Name == "outputType" {
+			code = Fault
+		}
+		f.coded(code, e.origin, e.name, didYouMean(text, k.Words), "Invalid value for %s: %q is not one of %s", e.name, e.quote(text), strings.Join(k.Words, ", "))
 	}
 	if text == "" && slices.Contains(neverEmpty, k.Name) {
 		f.mistake(e.origin, e.name, "", "%s must not be empty", e.name)
+	}
+}
+
+var vaultKeys = []string{"vault.url", "vault.token", "vault.engineName", "vault.engineVersion", "vault.namespace"}
+
+// checkResolver looks at a setting of a value resolver.
+func checkResolver(name string, e *entry, f *findings) {
+	resolver, _, _ := strings.Cut(name, ".")
+	if reason, absent := absentResolvers[strings.ToLower(resolver)]; absent {
+		f.mistake(e.origin, e.name, reason, "%s is not supported", e.name)
+	} else if !slices.Contains(vaultKeys, name) {
+		f.mistake(e.origin, e.name, didYouMean(name, vaultKeys), "Unknown: 'resolvers.%s'", name)
 	}
 }
 

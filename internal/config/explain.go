@@ -52,33 +52,36 @@ func (s *Settings) Explain() []Setting {
 }
 
 func explain(k Key, e *entry) Setting {
-	s := Setting{Key: e.name, Value: show(k, e.name, e.value), Origin: e.origin, From: e.origin.String(), Standing: k.Standing}
+	s := Setting{Key: e.name, Value: e.show(k, e.value), Origin: e.origin, From: e.origin.String(), Standing: k.Standing}
 	if k.Kind == List {
-		s.List = e.value.items()
+		for _, item := range e.value.items() {
+			s.List = append(s.List, e.masked(item))
+		}
 	}
 	switch k.Standing {
 	case NoEffect, OtherVerb:
 		s.Note = "no effect: " + k.Note
 	case NotYet:
-		s.Note = "only the default is available in this release"
+		s.Note = "only the default is available in this release: " + k.Note
 	case Refused:
-		s.Note = "only the default is supported"
+		s.Note = "only the default is supported: " + k.Note
 	}
 	for _, g := range e.overrode {
-		s.Overrode = append(s.Overrode, Shadow{show(k, e.name, g.value), g.origin, g.origin.String()})
+		s.Overrode = append(s.Overrode, Shadow{e.show(k, g.value), g.origin, g.origin.String()})
 	}
 	return s
 }
 
 // show is a value that may be printed.
-func show(k Key, name string, v value) string {
+func (e *entry) show(k Key, v value) string {
+	text := v.String()
 	switch {
-	case k.isSecret(name) && v.String() != "":
+	case (k.isSecret(e.name) || e.secret) && text != "":
 		return secret.Mask
 	case k.Name == "url":
-		return RedactURL(v.String())
+		return e.masked(RedactURL(text))
 	case k.Kind == List:
-		return strings.Join(v.items(), ",")
+		return e.masked(strings.Join(v.items(), ","))
 	}
-	return v.String()
+	return e.masked(text)
 }

@@ -126,7 +126,7 @@ func (r *reader) choose(fromEnv, fromArgs []place, f *findings) (places []place,
 		modern = len(tml) > 0
 		if modern && len(conf) > 0 {
 			if level[0].explicit != "" {
-				f.mistake(level[0].origin, "configFiles", "name files of one kind",
+				f.coded(Plain, level[0].origin, "configFiles", "name files of one kind",
 					"%s (.conf) and %s (.toml) cannot be used together", r.show(conf[0]), r.show(tml[0]))
 			} else {
 				f.warn(Origin{}, "%s is not read, because %s is there", r.show(conf[0]), r.show(tml[0]))

@@ -126,6 +126,13 @@ func (k Key) isSecret(name string) bool {
 	return k.Kind == Map && secretName(strings.TrimPrefix(name, k.family()))
 }
 
+// holdsSecrets reports whether what a variable gives to the setting is taken for
+// a secret. A name of a schema or a folder is none, and would leave gaps in every
+// output.
+func (k Key) holdsSecrets() bool {
+	return k.Secret || k.Kind == Map || k.Name == "url" || k.Name == "initSql"
+}
+
 // secretName reports whether a name is one that people give to secrets.
 func secretName(name string) bool {
 	name = strings.ToLower(strings.NewReplacer("_", "", "-", "", ".", "").Replace(name))

@@ -4,7 +4,7 @@
 //
 // Precedence, low to high: defaults, files (installation, home, current and
 // working directory, then those named by FLYWAY_CONFIG_FILES and -configFiles),
-// environment variables, command line. Scalars overwrite, lists replace each
+// environment variables, command line, secrets of vault.secrets. Scalars overwrite, lists replace each
 // other when not empty, maps merge by key.
 package config
 
@@ -13,6 +13,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/skein-db/skein/internal/secret"
 )
 
 // Input is the world as Load sees it.
@@ -29,6 +31,13 @@ type Input struct {
 	WorkDir, HomeDir, InstallDir string
 	// Stdin is what -configFiles=- reads; nil is empty.
 	Stdin io.Reader
+	// Resolve answers ${git.…}, ${vault.…}, ${localSecret.…} and
+	// ${awsSecretsManager.…}; nil makes each of them a mistake.
+	Resolve func(Reference) (secret.Text, error)
+	// Fields reads a secret of vault.secrets, whose fields are settings; nil
+	// makes that setting a mistake. Resolver is "vault", Key the path, Settings
+	// those of vault.*.
+	Fields func(Reference) (map[string]secret.Text, error)
 	// ReadFile and IsDir default to the operating system's. ReadFile's error
 	// for a missing file must be fs.ErrNotExist.
 	ReadFile func(path string) ([]byte, error)
@@ -97,8 +106,13 @@ func load(in Input, f *findings) *Settings {
 	for i, p := range places {
 		s.shown[i] = r.show(p)
 	}
-	resolve(s.entries, environ(in.Env), modern, f)
-	check(s.entries, f)
+	markSecretPlaceholders(s.entries, f)
+	values := resolution{entries: s.entries, env: environ(in.Env), ask: in.Resolve, answers: map[string]answer{}}
+	values.resolve(modern, f)
+	if len(f.mistakes) == 0 { // what cannot be resolved must not be asked for
+		vaultSettings(s.entries, in.Fields, f)
+	}
+	check(s.entries, modern, f)
 	defaultLocations(s, r, f)
 	absoluteLocations(s, r.workDir)
 	return s

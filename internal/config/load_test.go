@@ -14,6 +14,7 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 
 	"github.com/skein-db/skein/internal/config"
+	"github.com/skein-db/skein/internal/secret"
 )
 
 var update = flag.Bool("update", false, "record what Load gives in testdata/*.txtar")
@@ -78,7 +79,7 @@ func record(t *testing.T, file string, a *txtar.Archive, got string) {
 
 // input reads the lines "arg …", "env …" and "dir …" of a case.
 func input(a *txtar.Archive) (args []string, in config.Input) {
-	dirs := map[string]bool{}
+	dirs, answers := map[string]bool{}, map[string]string{}
 	for _, line := range strings.Split(string(a.Comment), "\n") {
 		switch word, rest, _ := strings.Cut(line, " "); word {
 		case "arg":
@@ -87,6 +88,12 @@ func input(a *txtar.Archive) (args []string, in config.Input) {
 			in.Env = append(in.Env, rest)
 		case "dir":
 			dirs["/"+rest] = true
+		case "answer": // answer resolver.key=value
+			name, value, _ := strings.Cut(rest, "=")
+			answers[name] = value
+		case "secret": // secret path field=value …
+			path, fields, _ := strings.Cut(rest, " ")
+			answers["secret "+path] = fields
 		}
 	}
 	files := map[string][]byte{}
@@ -95,6 +102,28 @@ func input(a *txtar.Archive) (args []string, in config.Input) {
 	}
 	in.WorkDir, in.HomeDir, in.InstallDir = "/work", "/home", "/install"
 	in.Stdin = strings.NewReader(section(a, "stdin"))
+	in.Resolve = func(ref config.Reference) (secret.Text, error) {
+		value, ok := answers[ref.Resolver+"."+ref.Key]
+		if !ok {
+			return secret.Text{}, fmt.Errorf("%s has no %s", ref.Resolver, ref.Key)
+		}
+		if value == "SETTINGS" {
+			value = fmt.Sprint(ref.Settings)
+		}
+		return secret.New(value), nil
+	}
+	in.Fields = func(ref config.Reference) (map[string]secret.Text, error) {
+		text, ok := answers["secret "+ref.Key]
+		if !ok || ref.Settings["url"] == "" {
+			return nil, fmt.Errorf("%s has no %s", ref.Settings["url"], ref.Key)
+		}
+		fields := map[string]secret.Text{}
+		for _, field := range strings.Fields(text) {
+			name, value, _ := strings.Cut(field, "=")
+			fields[name] = secret.New(value)
+		}
+		return fields, nil
+	}
 	in.OwnVariables = []string{"SKEIN_SERVER_KEY"}
 	in.IsDir = func(path string) bool { return dirs[path] }
 	in.ReadFile = func(path string) ([]byte, error) {

@@ -12,6 +12,8 @@ type entry struct {
 	value    value
 	origin   Origin
 	overrode []given
+	secret   bool     // the whole value is one, because secretPlaceholders says so or it came out of a vault
+	hidden   []string // secrets inside the value, which a resolver gave
 }
 
 type given struct {

@@ -17,13 +17,15 @@ const (
 	FromStdin
 	FromEnvironment
 	FromFlag
+	FromVault
 )
 
 // Origin is the place that a value came from.
 type Origin struct {
 	Kind OriginKind
 	// Name is the file's path, the variable's name or the flag as it was
-	// written, without the value ("-url", "--url").
+	// written, without the value ("-url", "--url"), "vault:" and the path of a
+	// secret.
 	Name string
 	// Line and Column count from 1; 0 is unknown. Column is known in TOML only,
 	// and is the value's.
@@ -57,7 +59,17 @@ type Mistake struct {
 	Key    string // as it was written; "" when no single key is at fault
 	Text   string // what is wrong
 	Hint   string // what to do about it; may be empty
+	// Code is the one that Flyway 13 gives this mistake, "" for CONFIGURATION.
+	Code string
 }
+
+// Codes of mistakes that are not CONFIGURATION. Fault is Flyway's for an
+// exception that it did not expect, Recoverable for a setting that it has removed.
+const (
+	Plain       = "ERROR"
+	Fault       = "FAULT"
+	Recoverable = "CONFIGURATION_RECOVERABLE"
+)
 
 // Error gives "origin: text (hint)".
 func (m Mistake) Error() string {
@@ -113,7 +125,12 @@ type findings struct {
 }
 
 func (f *findings) mistake(o Origin, key, hint, format string, args ...any) {
-	f.mistakes = append(f.mistakes, Mistake{Origin: o, Key: key, Text: fmt.Sprintf(format, args...), Hint: hint})
+	f.coded("", o, key, hint, format, args...)
+}
+
+// coded is a mistake with a code of its own.
+func (f *findings) coded(code string, o Origin, key, hint, format string, args ...any) {
+	f.mistakes = append(f.mistakes, Mistake{Origin: o, Key: key, Text: fmt.Sprintf(format, args...), Hint: hint, Code: code})
 }
 
 func (f *findings) warn(o Origin, format string, args ...any) {

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -108,29 +107,3 @@ func (s *Settings) Origin(key string) Origin {
 
 // IsSet reports whether any source gave the key.
 func (s *Settings) IsSet(key string) bool { return s.Origin(key).Kind != FromDefault }
-
-// Secrets returns every secret value among the settings, overridden ones too,
-// for a secret.Redactor.
-func (s *Settings) Secrets() []secret.Text {
-	found := map[secret.Text]bool{}
-	for _, slot := range slices.Sorted(maps.Keys(s.entries)) {
-		e := s.entries[slot]
-		k, _ := Lookup(e.name)
-		values := []value{e.value}
-		for _, g := range e.overrode {
-			values = append(values, g.value)
-		}
-		for _, v := range values {
-			if k.isSecret(e.name) {
-				found[secret.New(v.String())] = true
-			}
-			if k.Name == "url" {
-				for _, part := range urlSecrets(v.String()) {
-					found[secret.New(part)] = true
-				}
-			}
-		}
-	}
-	delete(found, secret.Text{})
-	return slices.SortedFunc(maps.Keys(found), func(a, b secret.Text) int { return strings.Compare(a.Reveal(), b.Reveal()) })
-}

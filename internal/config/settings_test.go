@@ -125,6 +125,12 @@ func TestKeys(t *testing.T) {
 			text = k.Words[0]
 		}
 		name := strings.ReplaceAll(k.Name, "*", "a")
+		if k.Name == "resolvers.*" {
+			name = "resolvers.vault.url"
+		}
+		if k.Name == "vault.secrets" {
+			continue // cannot be set without a Vault: cli tests it
+		}
 		if k.Forms&config.Flag != 0 {
 			requireExplained(t, load(t, nil, "-"+strings.TrimPrefix(name, "skein.")+"="+text), name, "-"+strings.TrimPrefix(name, "skein."))
 		}

@@ -17,7 +17,7 @@ var table = build([]Key{
 	{Name: "driver", Forms: connection, Standing: NoEffect, Note: "a Java class; Skein has its own PostgreSQL driver"},
 	{Name: "displayName", Variable: "-", Forms: EnvironmentTOML, Standing: NoEffect, Note: "shown by Flyway Desktop only"},
 	{Name: "provisioner", Variable: "-", Default: "none", Forms: EnvironmentTOML | Flag, Standing: NotYet, Note: "create or reset the database yourself before the run"},
-	{Name: "resolvers.*", Kind: Map, Variable: "-", Forms: EnvironmentTOML | Flag, Standing: NotYet, Note: "only ${env.NAME} and ${placeholder.name} are resolved in this release"},
+	{Name: "resolvers.*", Kind: Map, Variable: "-", Forms: EnvironmentTOML | Flag, Note: "vault.url, .token, .engineName, .engineVersion, .namespace: where ${vault.path/key} is asked"},
 	{Name: "environment", Variable: "-", Default: "default", Forms: TOML | Flag},
 	{Name: "provisionMode", Variable: "-", Default: "provision", Forms: TOML | Flag, Standing: NoEffect, Note: "there are no provisioners to steer"},
 
@@ -77,9 +77,9 @@ var table = build([]Key{
 	{Name: "skipDefaultCallbacks", Kind: Boolean, Default: "false", Forms: global},
 	{Name: "errorOverrides", Kind: List, Forms: global},
 	{Name: "dryRunOutput", Variable: "FLYWAY_DRYRUN_OUTPUT", Forms: global, Note: "the file that migrate, undo, baseline, repair or clean writes its SQL to instead of running it"},
-	{Name: "stream", Kind: Boolean, Default: "false", Forms: global, Standing: NotYet},
+	{Name: "stream", Kind: Boolean, Default: "false", Forms: global, Standing: NoEffect, Note: "long scripts are sent statement by statement either way; a script is held in memory"},
 	{Name: "batch", Kind: Boolean, Default: "false", Forms: global},
-	{Name: "checkDriftOnMigrate", Kind: Boolean, Default: "false", Variable: "-", Forms: global, Standing: NotYet},
+	{Name: "checkDriftOnMigrate", Kind: Boolean, Default: "false", Variable: "-", Forms: global, Standing: Refused, Note: "it compares with a snapshot of Redgate's; Skein writes none"},
 
 	// Output.
 	{Name: "outputType", Variable: "-", Forms: global, Words: []string{"json"}},
@@ -145,10 +145,16 @@ var table = build([]Key{
 	otherVerb("diff"), otherVerb("diffText"), otherVerb("generate"),
 	otherVerb("model"), otherVerb("prepare"), otherVerb("deploy"), otherVerb("snapshot"),
 	notYetFamily("check", "run Skein's own verbs instead"),
-	notYetFamily("tags", ""), notYetFamily("migrate", ""), notYetFamily("undo", ""),
-	notYetFamily("vault", "give the password by an environment variable"), notYetFamily("dapr", "give the password by an environment variable"),
-	notYetFamily("gcsm", "give the password by an environment variable"), notYetFamily("akv", "give the password by an environment variable"),
-	notYetFamily("plugins", "Flyway moved these in version 9; give the password by an environment variable"),
+	notYetFamily("tags", "choose scripts with target or cherryPick"),
+	notYetFamily("migrate", "it asks for a snapshot of Redgate's, and Skein writes none"), notYetFamily("undo", "it asks for a snapshot of Redgate's, and Skein writes none"),
+	{Name: "vault.url", Forms: global, Note: "for vault.secrets: https://vault:8200/v1"},
+	{Name: "vault.token", Forms: global, Secret: true, Note: "for vault.secrets"},
+	{Name: "vault.namespace", Variable: "-", Forms: global, Note: "for vault.secrets; Flyway has no such key"},
+	{Name: "vault.secrets", Kind: List, Forms: global, Note: "paths of secrets whose fields are settings (flyway.password); they win over all other places"},
+	refusedFamily("dapr", "Skein has no Dapr client; "+instead),
+	refusedFamily("gcsm", "Skein has no client of Google's Secret Manager; "+instead),
+	refusedFamily("akv", "Skein has no client of Azure's Key Vault; "+instead),
+	refusedFamily("plugins", "Flyway moved these in version 9: write vault.url for plugins.vault.vaultUrl, and so on"),
 
 	// Skein's own.
 	{Name: "skein.exitCodes", Default: "skein", Forms: global, Words: []string{"flyway", "skein"}, Note: "whose exit codes are used"},
@@ -161,6 +167,7 @@ var table = build([]Key{
 	{Name: "skein.requireMigrations", Kind: Boolean, Default: "true", Forms: global, Note: "finding no migrations is an error (under the name flyway: a warning)"},
 	{Name: "skein.ignoreJavaMigrations", Kind: List, Forms: global, Note: "versions, or *: rows of Java migrations that need no file"},
 	{Name: "skein.role", Forms: global, Note: "the role that owns what the run creates (SET ROLE)"},
+	{Name: "skein.secretPlaceholders", Kind: List, Forms: global, Note: "placeholders whose values are shown nowhere"},
 	{Name: "skein.applicationName", Default: "skein", Forms: global, Note: "application_name of Skein's sessions"},
 })
 
@@ -170,6 +177,10 @@ func otherVerb(verb string) Key {
 
 func notYetFamily(name, note string) Key {
 	return Key{Name: name + ".*", Kind: Map, Variable: "-", Forms: global, Standing: NotYet, Note: note}
+}
+
+func refusedFamily(name, note string) Key {
+	return Key{Name: name + ".*", Kind: Map, Variable: "FLYWAY_" + upperSnake(name) + "_*", Forms: global, Standing: Refused, Note: note}
 }
 
 // build fills in the names of environment variables.

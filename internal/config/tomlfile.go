@@ -38,7 +38,7 @@ func readTOML(text, file string) ([]tomlLeaf, *Mistake) {
 	var root map[string]toml.Primitive
 	md, err := toml.Decode(text, &root)
 	if err != nil {
-		m := Mistake{Origin: Origin{Kind: FromFile, Name: file}, Text: err.Error()}
+		m := Mistake{Origin: Origin{Kind: FromFile, Name: file}, Text: err.Error(), Code: Plain}
 		var parse toml.ParseError
 		if errors.As(err, &parse) {
 			_, m.Origin.Column = position(text, parse.Position.Start)

@@ -31,6 +31,10 @@ type Target struct {
 	// application_name, options.
 	RuntimeParams map[string]string
 	TLS           TLS
+	// SecretID names the secret of AWS Secrets Manager that holds user and password
+	// as JSON, {"username": …, "password": …}; "" for none. It is to be read for
+	// each connection, since such passwords are changed by a clock.
+	SecretID string
 	// SessionAttrs is libpq's target_session_attrs.
 	SessionAttrs string
 	// ConnectTimeout is per host, 10 s by default; 0 is none.
@@ -84,9 +88,11 @@ func (s *Settings) Target() (Target, []Warning, error) {
 type urlParser struct {
 	target Target
 	given  map[string]bool // parameters of the URL, which properties must not change
-	ssl    string          // the parameter ssl, "-" when absent
-	login  time.Duration
-	found  findings
+	// managed: user names a secret of AWS Secrets Manager.
+	managed bool
+	ssl     string // the parameter ssl, "-" when absent
+	login   time.Duration
+	found   findings
 }
 
 func (p *urlParser) fail(hint, format string, args ...any) {
@@ -100,14 +106,13 @@ func (p *urlParser) driverURL(raw string) (rest string, ok bool) {
 		p.fail("give -url=jdbc:postgresql://host/database", "Unable to connect to the database. Configure the url, user and password!")
 		return "", false
 	}
-	if strings.HasPrefix(raw, "jdbc-secretsmanager:") {
-		p.fail("give user and password instead", "jdbc-secretsmanager: URLs are not available yet")
-		return "", false
+	if inner, ok := strings.CutPrefix(raw, "jdbc-secretsmanager:"); ok {
+		p.managed, raw = true, "jdbc:"+inner
 	}
 	rest, ok = strings.CutPrefix(raw, "jdbc:")
 	if !ok {
 		// Not shown: what is no URL may be anything, a password too.
-		p.fail(forms, "the url is not a connection URL")
+		p.found.coded(Plain, Origin{}, "url", forms, "the url is not a connection URL")
 		return "", false
 	}
 	if inner, wrapped := strings.CutPrefix(rest, "p6spy:"); wrapped {
@@ -122,11 +127,11 @@ func (p *urlParser) driverURL(raw string) (rest string, ok bool) {
 	}
 	name, rest, isURL := strings.Cut(rest, ":")
 	if !isURL {
-		p.fail(forms, "the url is not a connection URL")
+		p.found.coded(Plain, Origin{}, "url", forms, "the url is not a connection URL")
 		return "", false
 	}
 	if name != "postgresql" {
-		p.fail(forms, "No Flyway database plugin found to handle jdbc:%s:…; Skein is for PostgreSQL only", name)
+		p.found.coded(Plain, Origin{}, "url", forms, "No Flyway database plugin found to handle jdbc:%s:…; Skein is for PostgreSQL only", name)
 		return "", false
 	}
 	return rest, true
@@ -161,12 +166,29 @@ func (p *urlParser) jdbc(rest, user string, password secret.Text, properties map
 	if p.target.Password.IsEmpty() {
 		p.target.Password = password
 	}
+	if p.managed {
+		p.takeSecretID()
+	}
 	if p.target.Database == "" {
 		p.target.Database = p.target.User
 	}
 	p.finishTLS()
 	p.finishTimeout()
 	p.checkNUL()
+}
+
+// takeSecretID takes the user for what it is in a jdbc-secretsmanager: URL.
+func (p *urlParser) takeSecretID() {
+	t := &p.target
+	switch {
+	case t.User == "":
+		p.fail("give -user=<name or ARN of the secret>", "a jdbc-secretsmanager: URL takes the name of the secret as user")
+	case !t.Password.IsEmpty():
+		p.fail("leave the password out", "a jdbc-secretsmanager: URL takes the password from the secret, and one is set")
+	case t.Database == "":
+		p.fail("write it into the URL: jdbc-secretsmanager:postgresql://host/database", "the URL names no database")
+	}
+	t.SecretID, t.User = t.User, ""
 }
 
 // server reads //host:port,host:port/database or database.

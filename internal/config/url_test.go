@@ -89,7 +89,8 @@ var urlCases = []struct{ url, properties, want string }{
 	{"jdbc:mysql://h/db?password=canary", "", "error: url: No Flyway database plugin found to handle jdbc:mysql:…; Skein is for PostgreSQL only"},
 	{"jdbc:tc:postgresql:15:///db", "", "error: url: jdbc:tc: URLs start a container from Java, which Skein cannot (postgresql)"},
 	{"jdbc:canary", "", "error: url: the url is not a connection URL"},
-	{"jdbc-secretsmanager:postgresql://h/db", "", "error: url: jdbc-secretsmanager: URLs are not available yet"},
+	{"jdbc-secretsmanager:postgresql://h/db", "", "error: url: a jdbc-secretsmanager: URL takes the password from the secret, and one is set"},
+	{"jdbc-secretsmanager:mysql://h/db", "", "error: url: No Flyway database plugin found to handle jdbc:mysql:…; Skein is for PostgreSQL only"},
 	{"host=h password=canary", "", "error: url: the url is not a connection URL"},
 	// libpq's own URLs.
 	{"postgres://h/db", "", "h:5432 u/db prefer any 0s"},

@@ -73,32 +73,49 @@ func (r *Redactor) AddText(values ...Text) {
 	}
 }
 
-// spellings lists the forms in which v may appear in a message.
+// spellings lists the forms in which v may appear in a message: as URLs, SQL and
+// connection strings write it, and each of these as JSON and Go write that, JSON
+// in JSON too. Of a text of several lines each line counts, because programs'
+// output and logs come line by line.
 func spellings(v string) []string {
-	forms := []string{
-		v,
-		url.QueryEscape(v),
-		url.PathEscape(v),
-		url.UserPassword("", v).String()[1:],
-		strings.ReplaceAll(v, "'", "''"),
-		strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(v),
-		strings.Trim(strconv.Quote(v), `"`),
-		strings.Trim(strconv.QuoteToASCII(v), `"`),
+	forms := []string{v}
+	if lines := strings.Split(v, "\n"); len(lines) > 1 {
+		for _, line := range lines {
+			if line = strings.TrimSpace(line); len(line) >= wholeWordBelow {
+				forms = append(forms, line)
+			}
+		}
 	}
-	if j, err := json.Marshal(v); err == nil {
-		forms = append(forms, string(j[1:len(j)-1]))
+	for _, part := range slices.Clone(forms) {
+		escaped := []string{url.QueryEscape(part), url.PathEscape(part), url.UserPassword("", part).String()[1:]}
+		for _, f := range escaped {
+			forms = append(forms, f, lowerHex(f))
+		}
+		forms = append(forms, strings.ReplaceAll(part, "'", "''"), strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(part))
 	}
-	var plain strings.Builder
-	enc := json.NewEncoder(&plain)
-	enc.SetEscapeHTML(false)
-	if enc.Encode(v) == nil {
-		forms = append(forms, strings.TrimSuffix(plain.String()[1:], "\"\n"))
+	for range 2 {
+		for _, f := range slices.Clone(forms) {
+			forms = append(forms, jsonText(f, true), jsonText(f, false))
+		}
+		slices.Sort(forms)
+		forms = slices.Compact(forms)
 	}
-	for _, f := range forms[1:4] {
-		forms = append(forms, lowerHex(f))
+	for _, f := range slices.Clone(forms) {
+		forms = append(forms, strings.Trim(strconv.Quote(f), `"`), strings.Trim(strconv.QuoteToASCII(f), `"`))
 	}
 	slices.Sort(forms)
 	return slices.Compact(forms)
+}
+
+// jsonText is s as JSON writes it, without the quotes around it.
+func jsonText(s string, html bool) string {
+	var b strings.Builder
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(html)
+	if enc.Encode(s) != nil {
+		return s
+	}
+	return strings.TrimSuffix(b.String()[1:], "\"\n")
 }
 
 // lowerHex turns %2F into %2f.

@@ -32,6 +32,9 @@ func TestRedact(t *testing.T) {
 		{"SQL quoted", "it's-a-long-secret", "password 'it''s-a-long-secret'", "password '***'"},
 		{"connection string quoted", `it's-\long-secret`, `password='it\'s-\\long-secret'`, `password='***'`},
 		{"JSON quoted", `long<"secret>text`, `{"p":"long\u003c\"secret\u003etext","q":"long<\"secret>text"}`, `{"p":"***","q":"***"}`},
+		{"SQL in JSON", `it's"a-long-secret`, `{"m":"'it''s\"a-long-secret'"}`, `{"m":"'***'"}`},
+		{"JSON in JSON", `a"long-secret-text`, `"{\"p\":\"a\\\"long-secret-text\"}"`, `"{\"p\":\"***\"}"`},
+		{"line by line", "-----BEGIN-KEY-----\nMIIEvQIBADANBgkq\nshort", "> MIIEvQIBADANBgkq\n> short", "> ***\n> short"},
 		{"the longest wins", "abcdefghijkl abcdefghijklmnop", "abcdefghijklmnop abcdefghijkl", "*** ***"},
 		{"overlap: leftmost wins", "aaaabbbbcccc ccccddddeeee", "aaaabbbbccccddddeeee", "***ddddeeee"},
 		{"repeated", "aaaaaaaaaaaa", strings.Repeat("a", 26), "******aa"},
@@ -39,7 +42,7 @@ func TestRedact(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			var r secret.Redactor
-			if strings.Contains(c.secrets, "w rd") {
+			if strings.Contains(c.secrets, "w rd") || strings.Contains(c.secrets, "\n") {
 				r.Add(c.secrets)
 			} else {
 				r.Add(strings.Fields(c.secrets)...)

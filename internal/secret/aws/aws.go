@@ -1,0 +1,154 @@
+// Package aws reads secrets from AWS Secrets Manager.
+//
+// It makes the one call that it needs itself, signed by the SDK: the SDK's own client of the service, and the package
+// that finds credentials, cost each start of the program a millisecond and the binary four megabytes, used or not.
+package aws
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+
+	"github.com/skein-db/skein/internal/secret"
+)
+
+// Account says where region and credentials come from: the variables and files that the AWS SDKs and the aws command
+// read.
+type Account struct {
+	Env  []string // "NAME=value"
+	Home string   // holds .aws; "" for none
+}
+
+// maxAnswer bounds an answer; a secret is at most 64 KiB.
+const maxAnswer = 1 << 20
+
+// Read returns the text of a secret, named by its name or ARN. The region is the ARN's, else AWS_REGION's,
+// AWS_DEFAULT_REGION's or the profile's; AWS_ENDPOINT_URL_SECRETS_MANAGER and AWS_ENDPOINT_URL name another endpoint.
+// Errors hold no part of a secret.
+func (a Account) Read(ctx context.Context, id string) (secret.Text, error) {
+	text, err := a.read(ctx, id)
+	if err != nil {
+		return secret.Text{}, fmt.Errorf("AWS Secrets Manager: %s: %w", id, err)
+	}
+	return text, nil
+}
+
+func (a Account) read(ctx context.Context, id string) (secret.Text, error) {
+	region, err := a.region(id)
+	if err != nil {
+		return secret.Text{}, err
+	}
+	credentials, err := a.credentials(ctx, region)
+	if err != nil {
+		return secret.Text{}, err
+	}
+	body, err := json.Marshal(map[string]string{"SecretId": id})
+	if err != nil {
+		return secret.Text{}, err
+	}
+	endpoint := cmp.Or(a.get("AWS_ENDPOINT_URL_SECRETS_MANAGER"), a.get("AWS_ENDPOINT_URL"), "https://secretsmanager."+region+"."+domain(region))
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, strings.TrimRight(endpoint, "/")+"/", bytes.NewReader(body))
+	if err != nil {
+		return secret.Text{}, fmt.Errorf("the endpoint %s cannot be used", endpoint)
+	}
+	request.Header.Set("Content-Type", "application/x-amz-json-1.1")
+	request.Header.Set("X-Amz-Target", "secretsmanager.GetSecretValue")
+	sum := sha256.Sum256(body)
+	if err := v4.NewSigner().SignHTTP(ctx, credentials, request, hex.EncodeToString(sum[:]), "secretsmanager", region, time.Now()); err != nil {
+		return secret.Text{}, fmt.Errorf("signing the request: %w", err)
+	}
+	status, answer, err := call(request)
+	if err != nil {
+		return secret.Text{}, err
+	}
+	if status != http.StatusOK {
+		return secret.Text{}, refusal(status, answer)
+	}
+	var value struct{ SecretString *string }
+	if err := json.Unmarshal(answer, &value); err != nil {
+		return secret.Text{}, errors.New("the answer is not JSON")
+	}
+	if value.SecretString == nil {
+		return secret.Text{}, errors.New("it holds bytes, not text (SecretBinary)")
+	}
+	return secret.New(*value.SecretString), nil
+}
+
+// call sends a request that must not be sent on to elsewhere.
+func call(request *http.Request) (status int, body []byte, err error) {
+	client := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	response, err := client.Do(request)
+	if err != nil {
+		if failed, ok := errors.AsType[*url.Error](err); ok {
+			err = failed.Err
+		}
+		return 0, nil, fmt.Errorf("%s does not answer: %w", request.URL.Host, err)
+	}
+	defer response.Body.Close()
+	body, err = io.ReadAll(io.LimitReader(response.Body, maxAnswer))
+	if err != nil {
+		return 0, nil, fmt.Errorf("the answer broke off: %w", err)
+	}
+	return response.StatusCode, body, nil
+}
+
+// refusal words an error of the service.
+func refusal(status int, body []byte) error {
+	var answer struct {
+		Type    string `json:"__type"`
+		Message string `json:"message"`
+		Other   string `json:"Message"`
+	}
+	_ = json.Unmarshal(body, &answer) // a body that is not the service's has no text worth telling
+	kind := answer.Type[strings.LastIndexByte(answer.Type, '#')+1:]
+	text := strings.TrimSpace(cmp.Or(answer.Message, answer.Other, http.StatusText(status)))
+	switch kind {
+	case "ResourceNotFoundException":
+		return errors.New("there is no such secret in this region and account")
+	case "AccessDeniedException":
+		return fmt.Errorf("%s (the permission is secretsmanager:GetSecretValue, and kms:Decrypt for a key of one's own)", text)
+	case "":
+		return fmt.Errorf("%s (status %d)", text, status)
+	}
+	return fmt.Errorf("%s: %s", kind, text)
+}
+
+func (a Account) get(name string) string {
+	for _, entry := range slices.Backward(a.Env) {
+		if value, ok := strings.CutPrefix(entry, name+"="); ok {
+			return value
+		}
+	}
+	return ""
+}
+
+func (a Account) region(id string) (string, error) {
+	if parts := strings.Split(id, ":"); len(parts) > 3 && parts[0] == "arn" && parts[3] != "" {
+		return parts[3], nil
+	}
+	if region := cmp.Or(a.get("AWS_REGION"), a.get("AWS_DEFAULT_REGION"), a.profile()["region"]); region != "" {
+		return region, nil
+	}
+	return "", errors.New("no region is known: set AWS_REGION")
+}
+
+// domain is the part of the internet that a region's endpoints are in.
+func domain(region string) string {
+	if strings.HasPrefix(region, "cn-") {
+		return "amazonaws.com.cn"
+	}
+	return "amazonaws.com"
+}
