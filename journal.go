@@ -319,7 +319,7 @@ func (r *run) journalError(err error) error {
 func hashes(pieces []*piece) []string {
 	all := make([]string, len(pieces))
 	for i, p := range pieces {
-		text := ""
+		var text string
 		if p.callback != nil {
 			text = p.callback.Text
 		} else {

@@ -1,7 +1,6 @@
 package skein
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -146,9 +145,6 @@ func (p *piece) setsSession() bool {
 	}
 	return true // nothing but a comment
 }
-
-// what names the statement in messages.
-func (p *piece) what() string { return cmp.Or(p.verdict.What, fmt.Sprintf("statement %d", p.index+1)) }
 
 // setsTransaction reports whether the statement is one that PostgreSQL takes only before a transaction's first query.
 func (p *piece) setsTransaction() bool {

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/skein-db/skein/migration"
 )
@@ -22,14 +23,14 @@ type foreignFile struct {
 }
 
 var (
-	migrateName  = regexp.MustCompile(`^([0-9]+)_(.*)\.(up|down)\.sql$`)
-	gooseName    = regexp.MustCompile(`^([0-9]+)_(.*)\.(sql|go)$`)
-	gooseMark    = regexp.MustCompile(`(?im)^[ \t]*--[ \t]*\+goose[ \t]+`)
-	gooseDown    = regexp.MustCompile(`(?im)^[ \t]*--[ \t]*\+goose[ \t]+down\b`)
-	gooseAlone   = regexp.MustCompile(`(?im)^[ \t]*--[ \t]*\+goose[ \t]+no[ \t]+transaction\b`)
-	gooseEnv     = regexp.MustCompile(`(?im)^[ \t]*--[ \t]*\+goose[ \t]+envsub[ \t]+on\b`)
-	liquibaseSQL = regexp.MustCompile(`(?i)^\x{FEFF}?\s*--\s*liquibase\s+formatted\s+sql`)
-	changesetTag = regexp.MustCompile(`(?im)^[ \t]*--[ \t]*changeset[ \t]+([^:\s]+):(\S+)(.*)$`)
+	migrateName  = lazily(`^([0-9]+)_(.*)\.(up|down)\.sql$`)
+	gooseName    = lazily(`^([0-9]+)_(.*)\.(sql|go)$`)
+	gooseMark    = lazily(`(?im)^[ \t]*--[ \t]*\+goose[ \t]+`)
+	gooseDown    = lazily(`(?im)^[ \t]*--[ \t]*\+goose[ \t]+down\b`)
+	gooseAlone   = lazily(`(?im)^[ \t]*--[ \t]*\+goose[ \t]+no[ \t]+transaction\b`)
+	gooseEnv     = lazily(`(?im)^[ \t]*--[ \t]*\+goose[ \t]+envsub[ \t]+on\b`)
+	liquibaseSQL = lazily(`(?i)^\x{FEFF}?\s*--\s*liquibase\s+formatted\s+sql`)
+	changesetTag = lazily(`(?im)^[ \t]*--[ \t]*changeset[ \t]+([^:\s]+):(\S+)(.*)$`)
 )
 
 // filesOf gives the files that a tool would take for its own, in the order in which they were found.
@@ -55,7 +56,7 @@ func (d *decision) filesOf(tool Tool) []foreignFile {
 }
 
 func migrateFile(f *migration.File) (foreignFile, bool) {
-	m := migrateName.FindStringSubmatch(path.Base(f.Path))
+	m := migrateName().FindStringSubmatch(path.Base(f.Path))
 	if m == nil {
 		return foreignFile{}, false
 	}
@@ -64,17 +65,17 @@ func migrateFile(f *migration.File) (foreignFile, bool) {
 }
 
 func gooseFile(f *migration.File) (foreignFile, bool) {
-	m := gooseName.FindStringSubmatch(path.Base(f.Path))
-	if m == nil || m[3] == "sql" && !gooseMark.Match(f.Content) {
+	m := gooseName().FindStringSubmatch(path.Base(f.Path))
+	if m == nil || m[3] == "sql" && !gooseMark().Match(f.Content) {
 		return foreignFile{}, false
 	}
 	n, err := strconv.ParseInt(m[1], 10, 64)
-	one := foreignFile{file: f, version: n, title: m[2], split: gooseDown.Match(f.Content), code: m[3] == "go"}
-	if gooseAlone.Match(f.Content) {
+	one := foreignFile{file: f, version: n, title: m[2], split: gooseDown().Match(f.Content), code: m[3] == "go"}
+	if gooseAlone().Match(f.Content) {
 		one.special = "NO TRANSACTION: Skein finds out by itself which statements refuse one; for the others add " +
 			"executeInTransaction=false in the .conf beside it"
 	}
-	if gooseEnv.Match(f.Content) {
+	if gooseEnv().Match(f.Content) {
 		one.special = strings.TrimPrefix(one.special+"; ENVSUB: ${NAME} is a placeholder to Skein, set as placeholders.NAME", "; ")
 	}
 	return one, err == nil
@@ -84,7 +85,7 @@ func gooseFile(f *migration.File) (foreignFile, bool) {
 func isChangelog(f *migration.File) bool {
 	switch strings.ToLower(path.Ext(f.Path)) {
 	case ".sql":
-		return liquibaseSQL.Match(f.Content)
+		return liquibaseSQL().Match(f.Content)
 	case ".xml", ".yaml", ".yml", ".json":
 		return len(f.Content) == 0 || bytes.Contains(f.Content, []byte("databaseChangeLog"))
 	}
@@ -99,7 +100,7 @@ type changeset struct {
 }
 
 func changesetsOf(f *migration.File) []changeset {
-	tags := changesetTag.FindAllSubmatchIndex(f.Content, -1)
+	tags := changesetTag().FindAllSubmatchIndex(f.Content, -1)
 	var out []changeset
 	for i, t := range tags {
 		end := len(f.Content)
@@ -145,4 +146,9 @@ func (d *decision) exists(p string) bool {
 		}
 	}
 	return false
+}
+
+// lazily compiles a pattern when it is first asked for: only adopt asks.
+func lazily(pattern string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) })
 }

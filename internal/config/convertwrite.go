@@ -127,7 +127,7 @@ func (c *conversion) setting(b *strings.Builder, name string, v *converted) {
 }
 
 // secretComment is a setting in a comment whose value must not be copied.
-var secretComment = regexp.MustCompile(`(?i)^(\s*flyway\.[^=:\s]*?)\s*[=:]`)
+var secretComment = lazily(`(?i)^(\s*flyway\.[^=:\s]*?)\s*[=:]`)
 
 func (c *conversion) comments(b *strings.Builder, lines []string) {
 	for _, line := range lines {
@@ -135,9 +135,9 @@ func (c *conversion) comments(b *strings.Builder, lines []string) {
 			c.notes = append(c.notes, "a comment that held a password was left out")
 			continue
 		}
-		if m := secretComment.FindStringSubmatch(line); m != nil {
+		if m := secretComment().FindStringSubmatch(line); m != nil {
 			name := strings.TrimPrefix(strings.TrimSpace(m[1]), "flyway.")
-			if k, ok := Lookup(name); ok && k.isSecret(name) || strings.Contains(line, "@") || secretInURL.MatchString(line) {
+			if k, ok := Lookup(name); ok && k.isSecret(name) || strings.Contains(line, "@") || secretInURL().MatchString(line) {
 				line = strings.TrimSpace(m[1]) + " (its value was left out)"
 			}
 		}
@@ -154,34 +154,34 @@ func printable(r rune) rune {
 }
 
 var (
-	marked      = regexp.MustCompile(markBegin + `([^` + markEnd + `]*)` + markEnd)
-	secretInURL = regexp.MustCompile(`(?i)([?&](?:password|sslpassword)=)([^&]+)`)
-	userInfo    = regexp.MustCompile(`(//[^/@:?]*:)([^/@]+)(@)`)
+	marked      = lazily(markBegin + `([^` + markEnd + `]*)` + markEnd)
+	secretInURL = lazily(`(?i)([?&](?:password|sslpassword)=)([^&]+)`)
+	userInfo    = lazily(`(//[^/@:?]*:)([^/@]+)(@)`)
 )
 
 // value writes a value as TOML. A password becomes a reference to an environment variable, wherever it stands.
 func (c *conversion) value(v *converted) string {
 	text := v.value
 	switch {
-	case v.key.isSecret(v.name) && marked.ReplaceAllString(text, "") != "":
+	case v.key.isSecret(v.name) && marked().ReplaceAllString(text, "") != "":
 		what := v.name[strings.LastIndexByte(v.name, '.')+1:]
 		text = c.moved(v, what, text)
 	case v.key.Name == "url":
-		text = secretInURL.ReplaceAllStringFunc(text, func(m string) string {
-			parts := secretInURL.FindStringSubmatch(m)
+		text = secretInURL().ReplaceAllStringFunc(text, func(m string) string {
+			parts := secretInURL().FindStringSubmatch(m)
 			return parts[1] + c.moved(v, "url password", parts[2])
 		})
-		text = userInfo.ReplaceAllStringFunc(text, func(m string) string {
-			parts := userInfo.FindStringSubmatch(m)
+		text = userInfo().ReplaceAllStringFunc(text, func(m string) string {
+			parts := userInfo().FindStringSubmatch(m)
 			return parts[1] + c.moved(v, "url password", parts[2]) + parts[3]
 		})
 	}
 	switch {
 	case v.key.Kind == Boolean || v.key.Kind == Integer:
-		if plain := strings.ToLower(text); isBool(plain) || v.key.Kind == Integer && wholeNumber.MatchString(plain) {
+		if plain := strings.ToLower(text); isBool(plain) || v.key.Kind == Integer && wholeNumber().MatchString(plain) {
 			return plain
 		}
-	case v.key.Kind == List && text != "" && !marked.MatchString(text):
+	case v.key.Kind == List && text != "" && !marked().MatchString(text):
 		var items []string
 		for _, item := range splitList(text) {
 			items = append(items, tomlString(c.references(item, v.key)))
@@ -191,7 +191,7 @@ func (c *conversion) value(v *converted) string {
 	return tomlString(c.references(text, v.key))
 }
 
-var wholeNumber = regexp.MustCompile(`^-?(0|[1-9][0-9]*)$`)
+var wholeNumber = lazily(`^-?(0|[1-9][0-9]*)$`)
 
 // tells reports whether a line holds one of the secrets. A very short one counts only as a word of its own.
 func (c *conversion) tells(line string) bool {
@@ -215,7 +215,7 @@ func (c *conversion) tells(line string) bool {
 
 // moved gives a mark in a secret's place. A reference that is there already stays.
 func (c *conversion) moved(v *converted, what, value string) string {
-	if marked.ReplaceAllString(value, "") == "" {
+	if marked().ReplaceAllString(value, "") == "" {
 		return value
 	}
 	name := snake(what)
@@ -226,7 +226,7 @@ func (c *conversion) moved(v *converted, what, value string) string {
 		name = snake(v.env) + "_" + name
 	}
 	name = strings.ToUpper(name)
-	stands := marked.ReplaceAllStringFunc(value, func(m string) string { return c.sample(marked.FindStringSubmatch(m)[1], v.key) })
+	stands := marked().ReplaceAllStringFunc(value, func(m string) string { return c.sample(marked().FindStringSubmatch(m)[1], v.key) })
 	for other, taken := c.variables[name]; taken && other != stands; other, taken = c.variables[name] {
 		name += "_2"
 	}
@@ -256,8 +256,8 @@ func snake(s string) string { return regexp.MustCompile(`[^A-Za-z0-9]+`).Replace
 // references turns marks into references, and keeps what only looks like a reference from being one.
 func (c *conversion) references(text string, k Key) string {
 	text = resolverReference().ReplaceAllStringFunc(text, func(r string) string { return "$" + r })
-	return marked.ReplaceAllStringFunc(text, func(m string) string {
-		name := marked.FindStringSubmatch(m)[1]
+	return marked().ReplaceAllStringFunc(text, func(m string) string {
+		name := marked().FindStringSubmatch(m)[1]
 		if _, known := c.variables[name]; !known {
 			c.sample(name, k)
 			c.notes = append(c.notes, fmt.Sprintf("the environment variable %s has to be set: .conf takes nothing in its place, here it is an error", name))

@@ -13,11 +13,11 @@ import (
 type Outcome uint8
 
 const (
-	// Unknown: no catalog tells.
+	// Unknown means that no catalog tells.
 	Unknown Outcome = iota
-	// Undone: it can be run again, once what it left behind is gone.
+	// Undone means that it can be run again, once what it left behind is gone.
 	Undone
-	// Done: it was carried out.
+	// Done means that it was carried out.
 	Done
 )
 
@@ -71,7 +71,7 @@ func (c *Conn) Look(ctx context.Context, v txblock.Verdict) (string, error) {
 // when it is done, before the script goes on.
 func (c *Conn) Outcome(ctx context.Context, before string) (Outcome, []string, error) {
 	var p probe
-	if err := json.Unmarshal([]byte(before), &p); err != nil {
+	if json.Unmarshal([]byte(before), &p) != nil {
 		return Unknown, nil, nil // written by hand: nothing is known
 	}
 	verb, kind, _ := strings.Cut(p.What, " ")

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/skein-db/skein/internal/sqlsplit"
 )
@@ -102,7 +103,7 @@ func customSettings(texts []string) []string {
 				word := strings.Trim(t.Text, `"`)
 				if name += "." + word; !dotted {
 					name = word
-				} else if customName.MatchString(name) {
+				} else if customName().MatchString(name) {
 					names = append(names, name)
 				}
 				dotted = false
@@ -119,7 +120,7 @@ func customSettings(texts []string) []string {
 	return names
 }
 
-var customName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_$]*(\.[A-Za-z_][A-Za-z0-9_$]*)+$`)
+var customName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_$]*(\.[A-Za-z_][A-Za-z0-9_$]*)+$`) })
 
 // content is what stands between the quotes of a string; escapes do not matter to names.
 func content(quoted string) string {
