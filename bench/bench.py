@@ -5,7 +5,7 @@ usage: bench.py --url postgres://postgres@127.0.0.1:PORT/postgres --tools psql,s
                 --work tiny,noop,latency,bulk [--n 2000] [--rounds 3] [--noops 5] [--out result.json]
 
 tiny     n small migrations (table, index, two rows each) on an empty database
-noop     the same command again, with nothing left to do, --noops times a round
+noop     the same command again, with nothing left to do, --noops times a round, in a shuffled order, after a checkpoint
 latency  n/10 of them (at least 50) through a proxy that adds --delay seconds to each round trip
 bulk     one script of --bulk-mb megabytes of INSERTs
 
@@ -15,7 +15,7 @@ statements (noop: to golang-migrate). Peak memory is the tool's own; figures und
 Tools are found by SKEIN=, GOOSE=, MIGRATE=, TERN=, DBMATE=, FLYWAY= (a full path), in bin/ beside this file,
 or on PATH.
 """
-import argparse, asyncio, json, os, pathlib, platform, shlex, shutil, statistics, subprocess, sys, tempfile, threading, time
+import argparse, asyncio, json, os, pathlib, platform, random, shlex, shutil, statistics, subprocess, sys, tempfile, threading, time
 from urllib.parse import urlparse
 
 def sh(cmd, **kw):
@@ -162,10 +162,15 @@ def main():
                 fresh(db)
                 cmd = command(name, tmp / "tiny", with_db(a.url, db))
                 record("tiny", name, timed(cmd, tmp / f"{name}.log"))
-                if "noop" in works and name != "psql":
-                    for _ in range(a.noops):
+            # The disk has to be done with what the tools wrote, and whoever runs after another must not always be the same.
+            admin(a.url, "CHECKPOINT")
+            for _ in range(a.noops if "noop" in works else 0):
+                for name in random.sample(tools, len(tools)):
+                    if name != "psql":
+                        cmd = command(name, tmp / "tiny", with_db(a.url, f"b_{name}_{r}"))
                         record("noop", name, timed(cmd, tmp / f"{name}.log"))
-                admin(a.url, f"DROP DATABASE {db}")
+            for name in tools:
+                admin(a.url, f"DROP DATABASE b_{name}_{r}")
     if "latency" in works:
         layout(tmp / "lat", max(50, a.n // 10))
         u = urlparse(a.url)
