@@ -131,6 +131,10 @@ type Config struct {
 	// BaselineOnMigrate lets Migrate baseline a database that is not empty and has no history.
 	BaselineOnMigrate bool
 
+	// Production says that the database serves people: Trial is then refused, since its locks would keep them waiting,
+	// unless AllowProduction is set.
+	Production, AllowProduction bool
+
 	// AllowClean lets Clean drop everything in Schemas (Flyway's cleanDisabled=false).
 	AllowClean bool
 

@@ -120,7 +120,9 @@ func customSettings(texts []string) []string {
 	return names
 }
 
-var customName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_$]*(\.[A-Za-z_][A-Za-z0-9_$]*)+$`) })
+var customName = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_$]*(\.[A-Za-z_][A-Za-z0-9_$]*)+$`)
+})
 
 // content is what stands between the quotes of a string; escapes do not matter to names.
 func content(quoted string) string {
