@@ -71,7 +71,10 @@ func engineConfig(s *config.Settings, p Process, flyway bool, secrets *secret.Re
 		return skein.Config{}, warnings, d.mistakes
 	}
 	c.Connection = connection(target, s, p, secrets)
-	c.SecretPlaceholders = s.SecretPlaceholders()
+	c.SecretPlaceholders, c.Secrets = s.SecretPlaceholders(), map[string]string{}
+	for name, text := range s.SecretsByName() {
+		c.Secrets[name] = text.Reveal()
+	}
 	return c, warnings, nil
 }
 
