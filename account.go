@@ -32,5 +32,9 @@ func (r *run) account(ctx context.Context, after bool) {
 		return
 	}
 	version, _ := migration.CurrentVersion(entries)
-	r.report(Standing{After: after, Version: version, Entries: entries})
+	unfinished, err := r.unfinished(ctx, entries)
+	if err != nil {
+		return
+	}
+	r.report(Standing{After: after, Version: version, Entries: entries, Unfinished: unfinished})
 }

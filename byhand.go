@@ -40,7 +40,7 @@ func (r *run) decideByHand(ctx context.Context, result *RepairResult) error {
 			Checksum: script.Checksum, InstalledBy: r.installedBy(), Success: true,
 		}))
 	}
-	m.own(journal.ForgetSQL(script.Path), journal.RepairSQL(script.Path, action, r.cfg.Reason, r.installedBy()), "commit")
+	m.own(journal.ForgetSQL(script.Path), journal.RepairSQL(script.Path, action, r.masks.String(r.cfg.Reason), r.installedBy()), "commit")
 	if err := r.change(ctx, m); err != nil {
 		return err
 	}

@@ -64,6 +64,9 @@ type Config struct {
 	// the file of a dry run does not hold: psql variables stand in their place. Values of one or two characters are not
 	// looked for.
 	SecretPlaceholders []string
+	// Secrets are further values that are shown nowhere and stand in no file of a dry run, by the names that their psql
+	// variables get. The password is one without being listed.
+	Secrets map[string]string
 	// Environment is the value of ${flyway:environment}; "" means "default".
 	Environment string
 	// WorkingDirectory is the value of ${flyway:workingDirectory}, and where programs start; for these "" means the
@@ -130,6 +133,10 @@ type Config struct {
 	BaselineDescription string
 	// BaselineOnMigrate lets Migrate baseline a database that is not empty and has no history.
 	BaselineOnMigrate bool
+
+	// Production says that the database serves people: Trial is then refused, since its locks would keep them waiting,
+	// unless AllowProduction is set.
+	Production, AllowProduction bool
 
 	// AllowClean lets Clean drop everything in Schemas (Flyway's cleanDisabled=false).
 	AllowClean bool

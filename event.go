@@ -53,6 +53,8 @@ type (
 		After   bool
 		Version migration.Version // the current version; zero: none
 		Entries []migration.Entry
+		// Unfinished are pending scripts of which an earlier run has carried out some statements.
+		Unfinished []Unfinished
 	}
 
 	// Validated closes a successful validation of Count migrations.

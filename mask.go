@@ -2,16 +2,22 @@ package skein
 
 import (
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
 )
 
-// learn takes note of what no event and no error may show: secret placeholders and, once it is known, the password.
+// learn takes note of what no event and no error may show: secret placeholders, other secrets and, once it is known, the
+// password.
 func (r *run) learn(c *pgx.ConnConfig) {
 	if c != nil {
+		r.login = c
 		r.masks.Add(c.Password)
 		return
+	}
+	for _, value := range r.cfg.Secrets {
+		r.masks.Add(value)
 	}
 	for _, name := range r.cfg.SecretPlaceholders {
 		for key, value := range r.cfg.Placeholders.Values {
@@ -22,7 +28,8 @@ func (r *run) learn(c *pgx.ConnConfig) {
 	}
 }
 
-// masked is an event without secrets in its texts. Names (of databases, scripts, columns) stay as they are.
+// masked is an event without secrets in its texts. Names (of databases, roles, scripts) stay as they are, and so does the
+// text of a script as its file has it.
 func (r *run) masked(e Event) Event {
 	mask := r.masks.String
 	switch e := e.(type) {
@@ -37,7 +44,7 @@ func (r *run) masked(e Event) Event {
 		e.Text = mask(e.Text)
 		return e
 	case LockWaiting:
-		e.Holder.Query = mask(e.Holder.Query)
+		e.Holder.Query, e.Holder.Application = mask(e.Holder.Query), mask(e.Holder.Application)
 		return e
 	case ProgramOutput:
 		e.Text = mask(e.Text)
@@ -51,7 +58,17 @@ func (r *run) masked(e Event) Event {
 	case BaselineWritten:
 		e.Text = mask(e.Text)
 		return e
+	case ProgramStarted:
+		e.Command = slices.Clone(e.Command)
+		for i, word := range e.Command {
+			e.Command[i] = mask(word)
+		}
+		return e
 	case QueryResult:
+		e.Columns = slices.Clone(e.Columns)
+		for i, name := range e.Columns {
+			e.Columns[i] = mask(name)
+		}
 		rows := make([][]*string, len(e.Rows))
 		for i, row := range e.Rows {
 			rows[i] = make([]*string, len(row))

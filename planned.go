@@ -94,7 +94,7 @@ func PlanClean(ctx context.Context, cfg Config) (*PlanResult, error) {
 
 // planned has a command run with a tape in the place of the server.
 func planned(cfg Config, verb string, command func(Config) (Target, error)) (*PlanResult, error) {
-	result := &PlanResult{Verb: verb, secrets: cfg.secretValues()}
+	result := &PlanResult{Verb: verb}
 	t := &tape{verb: verb}
 	heard := cfg.Report
 	cfg.instead, cfg.DurableEach = t, true // each step by itself, so that its part has what is its own
@@ -113,6 +113,9 @@ func planned(cfg Config, verb string, command func(Config) (Target, error)) (*Pl
 	}
 	var err error
 	result.Target, err = command(cfg)
+	if t.run != nil {
+		result.secrets = t.run.secretValues()
+	}
 	for _, p := range t.parts {
 		if len(p.Statements) > 0 || p.Title != "" {
 			result.Parts = append(result.Parts, p)

@@ -2,6 +2,7 @@ package skein
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"unicode"
@@ -10,8 +11,11 @@ import (
 	"github.com/skein-db/skein/internal/postgres"
 )
 
-// secretValue is a placeholder's value that a file must not hold, and the psql variable that stands for it there.
-type secretValue struct{ placeholder, variable, value string }
+// secretValue is what a file must not hold, and the psql variable that stands for it there.
+type secretValue struct {
+	what, variable, value string
+	quotes                string // the variable whose value this is with its quotes doubled, as in a literal; "": none
+}
 
 type secretValues []secretValue
 
@@ -22,28 +26,59 @@ const (
 	secretWordBelow = 12 // bytes
 )
 
-// secretValues looks the secret placeholders up. The longest value comes first: it may hold another.
-func (c *Config) secretValues() secretValues {
+// secretValues looks the secrets up. The longest value comes first: it may hold another.
+func (r *run) secretValues() secretValues {
 	var all secretValues
-	for _, name := range c.SecretPlaceholders {
-		for key, value := range c.Placeholders.Values {
-			if !strings.EqualFold(key, name) || utf8.RuneCountInString(value) < secretRunes {
-				continue
+	for _, name := range r.cfg.SecretPlaceholders {
+		for key, value := range r.cfg.Placeholders.Values {
+			if strings.EqualFold(key, name) {
+				all.add(name, "the placeholder "+name, value)
 			}
-			variable := strings.Map(func(r rune) rune {
-				if r < utf8.RuneSelf && (unicode.IsLetter(r) || unicode.IsDigit(r)) {
-					return unicode.ToLower(r)
-				}
-				return '_'
-			}, name)
-			for slices.ContainsFunc(all, func(s secretValue) bool { return s.variable == variable }) {
-				variable += "_"
-			}
-			all = append(all, secretValue{name, variable, value})
 		}
+	}
+	// A password that is the name of the user hides nothing, and names have to be in the file.
+	open := func(value string) bool {
+		return r.login != nil && (value == r.login.User || value == r.login.Database)
+	}
+	for _, name := range slices.Sorted(maps.Keys(r.cfg.Secrets)) {
+		if value := r.cfg.Secrets[name]; !open(value) {
+			all.add(name, "the secret "+name, value)
+		}
+	}
+	if r.login != nil && !open(r.login.Password) {
+		all.add("password", "the password of the connection", r.login.Password)
 	}
 	slices.SortStableFunc(all, func(a, b secretValue) int { return len(b.value) - len(a.value) })
 	return all
+}
+
+func (all *secretValues) add(name, what, value string) {
+	if utf8.RuneCountInString(value) < secretRunes || slices.ContainsFunc(*all, func(s secretValue) bool { return s.value == value }) {
+		return
+	}
+	variable := strings.Map(func(r rune) rune {
+		if r < utf8.RuneSelf && (unicode.IsLetter(r) || unicode.IsDigit(r)) {
+			return unicode.ToLower(r)
+		}
+		return '_'
+	}, name)
+	for slices.ContainsFunc(*all, func(s secretValue) bool { return s.variable == variable }) {
+		variable += "_"
+	}
+	*all = append(*all, secretValue{what: what, variable: variable, value: value})
+	if strings.Contains(value, "'") {
+		*all = append(*all, secretValue{what, variable + "_quoted", strings.ReplaceAll(value, "'", "''"), variable})
+	}
+}
+
+// escaped finds a secret that stands in a text with its backslashes doubled, where no variable can take its place.
+func (all secretValues) escaped(text string) (what string, found bool) {
+	for _, s := range all {
+		if strings.Contains(s.value, `\`) && strings.Contains(text, strings.ReplaceAll(s.value, `\`, `\\`)) {
+			return s.what, true
+		}
+	}
+	return "", false
 }
 
 // secretSpan is where a secret stands in a text.
@@ -118,17 +153,27 @@ func (all secretValues) list(b *strings.Builder, used map[string]bool) {
 	if len(used) == 0 {
 		return
 	}
+	for _, s := range all {
+		if s.quotes != "" && used[s.variable] {
+			used[s.quotes] = true
+		}
+	}
 	b.WriteString("-- These values are secrets and not in this file. Give each one to psql: -v name=value\n")
 	for _, s := range all {
-		if used[s.variable] {
-			fmt.Fprintf(b, "--   %s: the placeholder %s\n", s.variable, comment(s.placeholder))
+		if s.quotes == "" && used[s.variable] {
+			fmt.Fprintf(b, "--   %s: %s\n", s.variable, comment(s.what))
 		}
 	}
 	for _, s := range all {
-		if used[s.variable] {
-			why := "the psql variable " + s.variable + " is not set: give psql -v " + s.variable + "=<the placeholder " + s.placeholder + ">"
+		if s.quotes == "" && used[s.variable] {
+			why := "the psql variable " + s.variable + " is not set: give psql -v " + s.variable + "=<" + s.what + ">"
 			fmt.Fprintf(b, "\\if :{?%s}\n\\else\ndo %s language plpgsql;\n\\endif\n", s.variable,
 				postgres.Literal("begin raise exception using message = "+postgres.Literal(comment(why))+"; end"))
+		}
+	}
+	for _, s := range all {
+		if s.quotes != "" && used[s.variable] {
+			fmt.Fprintf(b, "select pg_catalog.replace(:'%s', $$'$$, $$''$$) as %s \\gset\n", s.quotes, s.variable)
 		}
 	}
 }

@@ -80,7 +80,58 @@ func TestPlanRefusesSecretsInCopyData(t *testing.T) {
 		t.Fatal(err)
 	}
 	var b strings.Builder
-	if err := plan.WriteSQL(&b, time.Time{}); err == nil || !strings.Contains(err.Error(), "V1__c.sql: the value of a secret placeholder stands in the data of a COPY") || b.Len() > 0 {
+	if err := plan.WriteSQL(&b, time.Time{}); err == nil || !strings.Contains(err.Error(), "V1__c.sql: a secret stands in the data of a COPY") || b.Len() > 0 {
 		t.Errorf("%v\n%s", err, b.String())
+	}
+}
+
+// Other secrets and the password are variables too, also where Skein writes a secret as a literal: the session is brought
+// back to what initSql has left. A password that is the user's name is none.
+func TestPlanHidesOtherSecrets(t *testing.T) {
+	t.Parallel()
+	byMigrate, byPlan := pgtest.New(t), pgtest.New(t)
+	key, password := "it's a can'ry key", "canary-of-the-login"
+	cfg := skein.Config{
+		Secrets: map[string]string{"initSql": key},
+		InitSQL: "select set_config('my.key', $q$" + key + "$q$, false)",
+		Source: scripts(
+			"V1__a.sql", "create table a as select '"+password+"' as t, current_setting('my.key') as k, 'postgres' as u;",
+			"V2__b.sql", "insert into a values ($$"+key+"$$, current_setting('my.key'), '')",
+		),
+	}
+	with := func(url, password string) string { return strings.Replace(url, "postgres@", "postgres:"+password+"@", 1) }
+	if cfg.URL = with(byMigrate.URL, password); cfg.URL == byMigrate.URL {
+		t.Fatalf("no place for a password in %s", cfg.URL)
+	}
+	if _, err := skein.Migrate(context.Background(), cfg); err != nil {
+		t.Fatal(err)
+	}
+	write := func(url string) string {
+		cfg.URL = url
+		plan, err := skein.Plan(context.Background(), cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var b strings.Builder
+		if err := plan.WriteSQL(&b, time.Time{}); err != nil {
+			t.Fatal(err)
+		}
+		return b.String()
+	}
+	if text := write(with(byPlan.URL, "postgres")); !strings.Contains(text, "'postgres'") {
+		t.Errorf("the user's name is taken for a secret:\n%s", text)
+	}
+	text := write(with(byPlan.URL, password))
+	for _, part := range []string{"can'", "can''", password} {
+		if strings.Contains(text, part) {
+			t.Errorf("%s is in the file:\n%s", part, text)
+		}
+	}
+	if out, err := psql(t, byPlan, text, "-v", "password="+password, "-v", "initsql="+key); err != nil {
+		t.Fatalf("%v\n%s\n%s", err, out, text)
+	}
+	const rows = "select string_agg(a::text, ' ' order by a) from a"
+	if diff := cmp.Diff(byMigrate.Value(t, rows), byPlan.Value(t, rows)); diff != "" {
+		t.Errorf("the SQL leaves something else: %s", diff)
 	}
 }

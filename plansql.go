@@ -16,8 +16,8 @@ import (
 // what the command would have done. It stops at the first error. The execution time that it records is the server's for
 // what runs in a transaction of its own, else 0.
 //
-// Values of Config.SecretPlaceholders are not in it: they are psql variables, listed at the top. In the data of a COPY
-// psql replaces nothing, so one there is an error.
+// The password, values of Config.SecretPlaceholders and of Config.Secrets are not in it: they are psql variables, listed
+// at the top. In the data of a COPY psql replaces nothing, so one there is an error.
 func (p *PlanResult) WriteSQL(w io.Writer, now time.Time) error {
 	b := &strings.Builder{}
 	fmt.Fprintf(b, "---====================================\n-- Skein Dry Run (%s)\n---====================================\n", now.Format("2006-01-02 15:04:05"))
@@ -53,9 +53,12 @@ func (s *PlanStatement) write(b *strings.Builder, secrets secretValues, used map
 	if err != nil {
 		return err
 	}
+	if what, found := secrets.escaped(s.SQL); found {
+		return errors.New(what + " stands in a statement with its backslashes doubled, where psql can put no variable")
+	}
 	hidden := secrets.mark(s.SQL)
 	if len(secrets.mark(s.Data)) > 0 {
-		return errors.New("the value of a secret placeholder stands in the data of a COPY, where psql replaces nothing")
+		return errors.New("a secret stands in the data of a COPY, where psql replaces nothing")
 	}
 	if s.Stop != "" {
 		fmt.Fprintf(b, "-- %s. This file stops here.\n", comment(s.Stop))

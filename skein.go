@@ -64,6 +64,7 @@ type run struct {
 	reporting  sync.Mutex
 	warnings   []string
 	masks      secret.Redactor        // knows the secrets
+	login      *pgx.ConnConfig        // of the newest connection
 	heeded     atomic.Pointer[heeded] // under ErrorOverrides: the statement that runs
 	baselined  bool                   // the baseline's row went in together with the schemas
 }

@@ -60,11 +60,18 @@ type SequenceMove struct{ Sequence, From, To string }
 // Migrate does, and its statements wait for theirs. What cannot run that way is left out and listed: statements that
 // refuse a transaction block, programs, migrations written in Go. With an error the result holds what ran before.
 //
-// The locks are real, and held until the end. A lock that a statement before took is not listed a second time. The
+// With Production it is refused unless AllowProduction is set: the locks are real, and held until the end. A lock that a statement before took is not listed a second time. The
 // rollback does not take back what sequences went on, nor what functions do outside of the database.
 func Trial(ctx context.Context, cfg Config) (*TrialResult, error) {
 	begin := time.Now()
 	result := &TrialResult{}
+	if cfg.Production && !cfg.AllowProduction {
+		return result, &Error{
+			Kind: KindRefused, Code: "ERROR", Kept: "nothing was touched",
+			Message: "a trial run holds its locks until it has ended, and this target is a production one",
+			Hint:    "try the plan on a copy of the database; to do it here all the same: --allow-production (in the library: AllowProduction)",
+		}
+	}
 	t := &trial{result: result}
 	heard := cfg.Report
 	cfg.instead, cfg.DiscardQueryResults, cfg.DurableEach = t, true, true
@@ -89,7 +96,7 @@ func Trial(ctx context.Context, cfg Config) (*TrialResult, error) {
 	defer r.close()
 	err = r.migrate(ctx, &MigrateResult{})
 	result.Target = r.target()
-	err = cmp.Or(t.explain(err), r.wrap(t.end(ctx)))
+	err = r.hidden(cmp.Or(t.explain(err), r.wrap(t.end(ctx))))
 	result.Took = time.Since(begin)
 	return result, err
 }

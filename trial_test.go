@@ -178,3 +178,19 @@ func TestTrialErrors(t *testing.T) {
 		t.Errorf("%+v, %d events of waiting", e, waited)
 	}
 }
+
+// On a production target a trial has to be allowed; it is refused before it connects.
+func TestTrialOnProduction(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	cfg := skein.Config{URL: "postgres://nobody@127.0.0.1:1/none", Production: true, Source: scripts("V1__a.sql", "create table a()")}
+	_, err := skein.Trial(context.Background(), cfg)
+	if e, ok := errors.AsType[*skein.Error](err); !ok || e.Kind != skein.KindRefused || !strings.Contains(e.Hint, "--allow-production") {
+		t.Errorf("%v", err)
+	}
+	cfg.URL, cfg.AllowProduction = db.URL, true
+	result, err := skein.Trial(context.Background(), cfg)
+	if err != nil || len(result.Statements) != 1 {
+		t.Errorf("%d statements, %v", len(result.Statements), err)
+	}
+}

@@ -37,7 +37,8 @@ func engineConfig(s *config.Settings, p Process, flyway bool, secrets *secret.Re
 		LockRetryCount: new(s.Int("lockRetryCount")), DiscardQueryResults: !s.Bool("outputQueryResults"),
 		BaselineDescription: s.Text("baselineDescription"), BaselineOnMigrate: s.Bool("baselineOnMigrate"),
 		AllowClean: !s.Bool("cleanDisabled"),
-		Naming:     d.naming(),
+		Production: s.Bool("skein.production"), AllowProduction: s.Bool("skein.allowProduction"),
+		Naming: d.naming(),
 		Placeholders: migration.Placeholders{
 			Values: s.Map("placeholders"), Prefix: s.Text("placeholderPrefix"), Suffix: s.Text("placeholderSuffix"),
 			Separator: s.Text("placeholderSeparator"), Off: !s.Bool("placeholderReplacement"),
@@ -70,7 +71,10 @@ func engineConfig(s *config.Settings, p Process, flyway bool, secrets *secret.Re
 		return skein.Config{}, warnings, d.mistakes
 	}
 	c.Connection = connection(target, s, p, secrets)
-	c.SecretPlaceholders = s.SecretPlaceholders()
+	c.SecretPlaceholders, c.Secrets = s.SecretPlaceholders(), map[string]string{}
+	for name, text := range s.SecretsByName() {
+		c.Secrets[name] = text.Reveal()
+	}
 	return c, warnings, nil
 }
 

@@ -56,9 +56,10 @@ var verbs = []verb{
 			"session is read only: initSql and afterConnect, which it runs, fail if they write.\n" +
 			"With --execute it runs everything in one transaction, for which it waits like migrate, and rolls it back: it tells the\n" +
 			"locks, table rewrites, rows and time of each statement, what could not be tried that way (statements that refuse a\n" +
-			"transaction, programs) and which sequences went on, which a rollback does not undo. The locks are real while it runs.",
-		Example:  []string{"plan", "plan --format sql", "plan -outputType=json", "plan --execute -target=12"},
-		Settings: []string{"plan.format", "plan.execute", "dryRunOutput", "locations", "target", "outOfOrder", "placeholders.*", "outputType", "outputFile"},
+			"transaction, programs) and which sequences went on, which a rollback does not undo. The locks are real while it runs: on\n" +
+			"a target with production=true it is refused without --allow-production.",
+		Example:  []string{"plan", "plan --format sql", "plan -outputType=json", "plan --execute -target=12", "plan --execute -environment=qa"},
+		Settings: []string{"plan.format", "plan.execute", "skein.production", "skein.allowProduction", "dryRunOutput", "locations", "target", "outOfOrder", "placeholders.*", "outputType", "outputFile"},
 	},
 	{
 		Name: "validate", Summary: "check that scripts and schema history agree",

@@ -49,6 +49,14 @@ type layer struct {
 	// environments are the names of the [environments.X] tables, with the place
 	// of each.
 	environments map[string]Origin
+	// mentions are the names of the [skein.environments.X] tables.
+	mentions []mention
+}
+
+// mention is the name of an environment that has to be defined elsewhere.
+type mention struct {
+	environment string
+	origin      Origin
 }
 
 // confAssignments turns a .conf file's properties into assignments.
@@ -65,8 +73,10 @@ func confAssignments(properties []property, origin func(line int) Origin, f *fin
 				unknownConf(p.key, name, o, f)
 			}
 		case prefix == "skein" && name != "":
-			if k, ok := Lookup("skein." + name); ok {
+			if k, ok := Lookup("skein." + name); ok && k.Forms&Conf != 0 {
 				l.assignments = append(l.assignments, assignment{key: k.Name, value: textValue(p.value), origin: o})
+			} else if ok {
+				f.mistake(o, p.key, "it is given on the command line: -"+name+"=", "Unknown configuration property: %s", p.key)
 			} else {
 				f.mistake(o, p.key, didYouMean(p.key, ownNames("skein.")), "Unknown configuration property: %s", p.key)
 			}

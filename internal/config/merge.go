@@ -61,8 +61,9 @@ func (m *merge) drop(family string) {
 }
 
 // mergeLayers lays files, then environment, then command line over each other
-// for the environment env. Overrides of [environments.<env>.flyway] stand above
-// [flyway] of every file and below the environment variables.
+// for the environment env. Overrides of [environments.<env>.flyway] and
+// [skein.environments.<env>] stand above [flyway] and [skein] of every file and
+// below the environment variables.
 func mergeLayers(files, variables, args []layer, env string) map[string]*entry {
 	m := merge{entries: map[string]*entry{}}
 	m.plain(files, env)
@@ -86,8 +87,8 @@ func (m *merge) plain(layers []layer, env string) {
 	}
 }
 
-// overrides applies [environments.<env>.flyway]: a map given there replaces the
-// whole map of [flyway].
+// overrides applies [environments.<env>.flyway] and [skein.environments.<env>]: a
+// map given there replaces the whole map of [flyway].
 func (m *merge) overrides(layers []layer, env string) {
 	dropped := map[string]bool{}
 	for _, l := range layers {
@@ -117,8 +118,25 @@ func selectEnvironment(layers []layer) (name string, origin Origin) {
 	return name, origin
 }
 
-// checkEnvironment reports an environment that nothing defines.
+// checkEnvironment reports an environment that nothing defines. What [skein.environments.X] says must not be lost to a
+// misspelt name: it may be that X is production.
 func checkEnvironment(layers []layer, env string, o Origin, f *findings) {
+	known := map[string]bool{"default": true, env: true}
+	for _, l := range layers {
+		for name := range l.environments {
+			known[name] = true
+		}
+	}
+	for _, l := range layers {
+		for _, m := range l.mentions {
+			if known[m.environment] {
+				continue
+			}
+			hint := didYouMean(m.environment, slices.Sorted(maps.Keys(known)))
+			known[m.environment] = true // told once
+			f.mistake(m.origin, "skein.environments."+m.environment, hint, "Environment '%s' is not configured", m.environment)
+		}
+	}
 	if o == (Origin{}) {
 		return // "default", not asked for by name
 	}

@@ -2,6 +2,7 @@ package config
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -77,8 +78,37 @@ func vaultKey(name string) (string, bool) {
 // for a secret.Redactor.
 func (s *Settings) Secrets() []secret.Text {
 	found := map[secret.Text]bool{}
-	add := func(text string) { found[secret.New(text)] = true }
-	for _, e := range s.entries {
+	s.eachSecret(func(_, text string) { found[secret.New(text)] = true })
+	delete(found, secret.Text{})
+	return slices.SortedFunc(maps.Keys(found), func(a, b secret.Text) int { return cmp.Compare(a.Reveal(), b.Reveal()) })
+}
+
+// SecretsByName returns the same values under the names of the settings that they
+// stand in; of several in one setting the second is <name>_2.
+func (s *Settings) SecretsByName() map[string]secret.Text {
+	found, known := map[string]secret.Text{}, map[string]bool{"": true}
+	s.eachSecret(func(name, text string) {
+		if known[text] {
+			return
+		}
+		known[text] = true
+		free := name
+		for n := 2; ; n++ {
+			if _, taken := found[free]; !taken {
+				break
+			}
+			free = fmt.Sprintf("%s_%d", name, n)
+		}
+		found[free] = secret.New(text)
+	})
+	return found
+}
+
+// eachSecret goes through the settings in the order of their names.
+func (s *Settings) eachSecret(do func(name, text string)) {
+	for _, slot := range slices.Sorted(maps.Keys(s.entries)) {
+		e := s.entries[slot]
+		add := func(text string) { do(e.name, text) }
 		k, _ := Lookup(e.name)
 		values := []value{e.value}
 		for _, g := range e.overrode {
@@ -98,8 +128,6 @@ func (s *Settings) Secrets() []secret.Text {
 			add(text)
 		}
 	}
-	delete(found, secret.Text{})
-	return slices.SortedFunc(maps.Keys(found), func(a, b secret.Text) int { return cmp.Compare(a.Reveal(), b.Reveal()) })
 }
 
 // SecretPlaceholders are the names, without "placeholders.", of the placeholders

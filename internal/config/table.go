@@ -169,6 +169,8 @@ var table = build([]Key{
 	{Name: "skein.role", Forms: global, Note: "the role that owns what the run creates (SET ROLE)"},
 	{Name: "skein.secretPlaceholders", Kind: List, Forms: global, Note: "placeholders whose values are shown nowhere"},
 	{Name: "skein.applicationName", Default: "skein", Forms: global, Note: "application_name of Skein's sessions"},
+	{Name: "skein.production", Kind: Boolean, Default: "false", Forms: global, Note: "the database serves people: plan --execute is refused there"},
+	{Name: "skein.allowProduction", Kind: Boolean, Default: "false", Forms: Flag, Note: "do what production refuses; in no file"},
 })
 
 func otherVerb(verb string) Key {

@@ -173,12 +173,27 @@ func (l *layer) unknownFlyway(leaf tomlLeaf, name string, k Key, known bool, f *
 }
 
 func (l *layer) addOwn(leaf tomlLeaf, f *findings) {
-	name := strings.Join(leaf.path, ".")
-	if _, ok := Lookup(name); ok {
-		l.add(leaf, assignment{key: name}, f)
-		return
+	full, before := strings.Join(leaf.path, "."), "skein."
+	a := assignment{key: full}
+	if len(leaf.path) > 2 && leaf.path[1] == "environments" {
+		a = assignment{env: leaf.path[2], override: true, key: "skein." + strings.Join(leaf.path[3:], ".")}
+		before = strings.Join(leaf.path[:3], ".") + "."
+		l.mentions = append(l.mentions, mention{leaf.path[2], leaf.origin})
+		if len(leaf.path) == 3 {
+			if !isEmptyTable(leaf.value) {
+				f.mistake(leaf.origin, full, "", "%s must be a table", full)
+			}
+			return
+		}
 	}
-	f.mistake(leaf.origin, name, didYouMean(name, ownNames("skein.")), "Unknown: '%s'", name)
+	switch k, ok := Lookup(a.key); {
+	case ok && k.Forms&TOML != 0:
+		l.add(leaf, a, f)
+	case ok:
+		f.mistake(leaf.origin, full, "it is given on the command line: -"+strings.TrimPrefix(k.Name, "skein.")+"=", "Unknown: '%s'", full)
+	default:
+		f.mistake(leaf.origin, full, didYouMean(full, ownNames(before)), "Unknown: '%s'", full)
+	}
 }
 
 func (l *layer) addEnvironment(leaf tomlLeaf, strict bool, f *findings) {

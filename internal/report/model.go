@@ -24,6 +24,7 @@ type Run struct {
 
 	Steps    []Step    `json:"steps,omitempty"`
 	Actions  []string  `json:"actions,omitempty"` // what was done outside of scripts
+	Waits    []Wait    `json:"waits,omitempty"`
 	Problems []Problem `json:"problems,omitempty"`
 	Messages []Message `json:"messages,omitempty"` // those that belong to no step
 	Failure  *Failure  `json:"failure,omitempty"`
@@ -40,6 +41,12 @@ type Target struct {
 	Server   string `json:"serverVersion"`
 	Schema   string `json:"schema"`
 	Table    string `json:"historyTable"`
+}
+
+// Wait is a time in which another session held the migration lock, or still worked on what an earlier run had sent.
+type Wait struct {
+	For    string `json:"for"` // who it was
+	Micros int64  `json:"micros"`
 }
 
 // State is what became of a step.
@@ -65,6 +72,8 @@ type Step struct {
 	Path        string `json:"path"`
 	Type        string `json:"type"` // SQL, SCRIPT, JDBC
 
+	// Resumed says that an earlier run had carried out the first statements; nil: none.
+	Resumed       *Resumed   `json:"resumed,omitempty"`
 	Transactional bool       `json:"transactional"`
 	OutOfOrder    bool       `json:"outOfOrder,omitempty"`
 	Started       *time.Time `json:"started"` // nil: not run
@@ -74,6 +83,13 @@ type Step struct {
 	Messages   []Message   `json:"messages,omitempty"`
 	Output     []string    `json:"output,omitempty"` // lines of a program, at most outputLines
 	OutputLeft int         `json:"outputLinesLeftOut,omitempty"`
+}
+
+// Resumed says how far an earlier run had come with a script.
+type Resumed struct {
+	Done  int `json:"statementsDone"`
+	Total int `json:"statements"`
+	Line  int `json:"line,omitempty"` // on which the run went on; 0: all were done
 }
 
 // Statement is one statement that the server answered.
@@ -111,6 +127,14 @@ type Migration struct {
 	By          string     `json:"installedBy,omitempty"`
 	On          *time.Time `json:"installedOn,omitempty"`
 	Millis      int        `json:"executionTime,omitempty"`
+	Begun       *Begun     `json:"begun,omitempty"` // nil: no run has stopped half-way in it
+}
+
+// Begun says how far a run came with a script that is still pending.
+type Begun struct {
+	Done  int    `json:"statementsDone"`
+	Open  bool   `json:"nextOneUnknown,omitempty"` // how the statement after them ended is not known
+	Since string `json:"since"`
 }
 
 // Problem is something that validate found.

@@ -25,7 +25,8 @@ type Recorder struct {
 	open    bool  // it is a script's and has not ended
 	begun   int   // scripts that have begun
 	said    []Message
-	count   int // migrations that validation looked at
+	count   int       // migrations that validation looked at
+	since   time.Time // when the wait that goes on began; zero: none does
 }
 
 // warning is the severity of what a person should look at.
@@ -39,7 +40,14 @@ const (
 
 // Hear takes an event that came at the given moment.
 func (r *Recorder) Hear(event skein.Event, at time.Time) {
+	switch event.(type) {
+	case skein.Warning, skein.Notice, skein.LockWaiting: // they come while it goes on
+	default:
+		r.waited(at)
+	}
 	switch e := event.(type) {
+	case skein.LockWaiting:
+		r.waits(e, at)
 	case skein.Connected:
 		r.run.Target = &Target{Host: e.Host, Database: e.Database, User: e.User, Server: e.ServerVersion, Schema: e.Schema, Table: e.Table}
 	case skein.Standing:
@@ -50,6 +58,10 @@ func (r *Recorder) Hear(event skein.Event, at time.Time) {
 		r.planned, r.run.Fingerprint = e.Steps, e.Fingerprint
 	case skein.StepStarted, skein.StepDone, skein.CallbackStarted, skein.Migrated, skein.Undone:
 		r.stepping(event, at)
+	case skein.Resumed:
+		if r.current != nil {
+			r.current.Resumed = &Resumed{Done: e.Done, Total: e.Total, Line: e.Line}
+		}
 	case skein.StatementDone:
 		r.statement(e)
 	case skein.Warning:
@@ -79,8 +91,37 @@ func (r *Recorder) standing(e skein.Standing, zone *time.Location) {
 	r.run.Migrations = []Migration{}
 	for i := range e.Entries {
 		if e.Entries[i].State != migration.StateAvailable { // an undo script that waits
-			r.run.Migrations = append(r.run.Migrations, entry(&e.Entries[i], zone))
+			m := entry(&e.Entries[i], zone)
+			m.Begun = begun(e.Unfinished, e.Entries[i].Script)
+			r.run.Migrations = append(r.run.Migrations, m)
 		}
+	}
+}
+
+func begun(unfinished []skein.Unfinished, s *migration.Script) *Begun {
+	for _, u := range unfinished {
+		if u.Script == s {
+			return &Begun{Done: u.Done, Open: u.Open, Since: u.Since}
+		}
+	}
+	return nil
+}
+
+// waits hears that a wait has begun or goes on.
+func (r *Recorder) waits(e skein.LockWaiting, at time.Time) {
+	if r.since.IsZero() {
+		r.since = at.Add(-e.Waited)
+		r.run.Waits = append(r.run.Waits, Wait{})
+	}
+	last := &r.run.Waits[len(r.run.Waits)-1]
+	last.For, last.Micros = holder(e.Holder), at.Sub(r.since).Microseconds()
+}
+
+// waited ends the wait that went on.
+func (r *Recorder) waited(at time.Time) {
+	if !r.since.IsZero() {
+		r.run.Waits[len(r.run.Waits)-1].Micros = at.Sub(r.since).Microseconds()
+		r.since = time.Time{}
 	}
 }
 
@@ -191,6 +232,7 @@ type Outcome struct {
 
 // Run closes the record.
 func (r *Recorder) Run(o Outcome) Run {
+	r.waited(o.Ended)
 	failed := r.failed(o.Err)
 	if failed != nil && failed.Started != nil {
 		failed.Micros = o.Ended.Sub(*failed.Started).Microseconds()

@@ -27,12 +27,32 @@ func action(event skein.Event) string {
 		return fmt.Sprintf("marked row %d (%s), whose script is gone, as deleted", e.Row.Rank, e.Row.Script)
 	case skein.RepairAligned:
 		return fmt.Sprintf("aligned row %d with the script %s", e.Row.Rank, e.Script.Path)
+	case skein.DecidedByHand:
+		if e.Applied {
+			return fmt.Sprintf("recorded %s as applied, without running it: %s", e.Script.Path, e.Reason)
+		}
+		return fmt.Sprintf("%s will begin with its first statement again: %s", e.Script.Path, e.Reason)
 	case skein.Cleaned:
 		return fmt.Sprintf("emptied the schema %q", e.Schema)
 	case skein.Dropped:
 		return fmt.Sprintf("dropped the schema %q", e.Schema)
 	}
 	return ""
+}
+
+// holder names the session that a run waited for.
+func holder(h skein.Holder) string {
+	if h.PID == 0 {
+		return "another session"
+	}
+	text := fmt.Sprintf("process %d, user %s", h.PID, h.User)
+	if h.Application != "" {
+		text += ", " + h.Application
+	}
+	if h.Host != "" {
+		text += ", from " + h.Host
+	}
+	return text
 }
 
 // summary says in one sentence what came of the run. checked is how many migrations a validation looked at.
