@@ -24,6 +24,9 @@ type journaling struct {
 	script  *migration.Script
 	hashes  []string
 	pending []int // statements of the transaction that is open
+	// unfenced says that the script has opened a transaction in which the fence is still to come: SET TRANSACTION has to
+	// be before it.
+	unfenced bool
 }
 
 // defaultJournalSchema is where Skein keeps what is not Flyway's.
@@ -73,10 +76,8 @@ func (j *journaling) piece(ctx context.Context, i int, p *piece) error {
 	case open || v.Control == txblock.Begin:
 		return j.within(ctx, i, p, open && !failed)
 	case j.mode == steered && v.Class != txblock.Refused:
-		m := &message{}
-		m.own("begin")
 		j.pending = []int{i}
-		return j.statement(ctx, m, p)
+		return j.statement(ctx, j.begin(), p)
 	}
 	alone, err := r.refusesTransaction(ctx, v)
 	if err != nil {
@@ -85,15 +86,22 @@ func (j *journaling) piece(ctx context.Context, i int, p *piece) error {
 	if alone || v.Class == txblock.Opaque {
 		return j.alone(ctx, i, p)
 	}
-	m := &message{}
-	m.own("begin")
-	if err := j.statement(ctx, m, p); err != nil {
+	if err := j.statement(ctx, j.begin(), p); err != nil {
 		return err
 	}
-	m = &message{}
+	m := &message{}
 	j.write(m, migration.JournalDone, "", i)
 	m.own("commit")
 	return m.send(ctx, r.conn, 0, nil)
+}
+
+// begin opens a transaction that records what it does. The fence is in each of them, as in those of other steps: it
+// keeps out a run whose lock is gone, and lets the run that got the lock wait for what this one has sent.
+func (j *journaling) begin() *message {
+	m := &message{}
+	m.own("begin")
+	m.own(j.run.fence()...)
+	return m
 }
 
 // within runs a statement of a transaction that the script opened, or opens here. What that transaction did is recorded
@@ -102,6 +110,13 @@ func (j *journaling) within(ctx context.Context, i int, p *piece, sound bool) er
 	m := &message{}
 	j.pending = append(j.pending, i)
 	ends := p.verdict.Control == txblock.End || p.verdict.Control == txblock.Chain
+	if j.unfenced && sound && !p.setsTransaction() {
+		m.own(j.run.fence()...)
+		j.unfenced = false
+	}
+	if p.verdict.Control == txblock.Chain || p.verdict.Control == txblock.Begin && !sound {
+		j.unfenced = true
+	}
 	if ends && sound {
 		j.write(m, migration.JournalDone, "", j.pending...)
 	}
@@ -121,10 +136,18 @@ func (j *journaling) alone(ctx context.Context, i int, p *piece) error {
 	if err := j.record(ctx, i, migration.JournalIntent, before); err != nil {
 		return err
 	}
-	if err := j.statement(ctx, &message{}, p); err != nil {
-		if refused, ok := errors.AsType[*failure](err); ok && !r.conn.Lost() && ctx.Err() == nil {
+	bare := *p // awaitStatement looks for a text that begins as the journal's does
+	bare.stmt.Start = bare.stmt.Body
+	err = j.statement(ctx, &message{}, &bare)
+	_, refused := errors.AsType[*failure](err)
+	if err == nil {
+		err = j.stillInvalid(ctx, before, p)
+		_, refused = errors.AsType[*Error](err)
+	}
+	if err != nil {
+		if refused && !r.conn.Lost() && ctx.Err() == nil {
 			if noted := j.record(ctx, i, migration.JournalFailed, before); noted != nil {
-				return errors.Join(refused, noted)
+				return errors.Join(err, noted)
 			}
 		}
 		return err
@@ -150,8 +173,7 @@ func (j *journaling) write(m *message, state migration.JournalState, before stri
 }
 
 func (j *journaling) record(ctx context.Context, i int, state migration.JournalState, before string) error {
-	m := &message{}
-	m.own("begin")
+	m := j.begin()
 	j.write(m, state, before, i)
 	m.own("commit")
 	return m.send(ctx, j.run.conn, 0, nil)

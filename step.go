@@ -227,6 +227,9 @@ func (r *run) afterEachError(ctx context.Context) {
 func (r *run) stepFailed(ctx context.Context, err error, s *step) error {
 	if out := r.fencedOff(err); out != nil {
 		out.Kept = "nothing of " + name(s.Script) + " was kept" + r.earlier(s.index)
+		if !s.x.mode.transactional() {
+			out.Kept = fmt.Sprintf("what %s did before stays, and the next run goes on from there; it is not recorded as %s", name(s.Script), r.way.recorded()) + r.earlier(s.index)
+		}
 		return out
 	}
 	r.afterEachError(ctx)

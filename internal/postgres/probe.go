@@ -174,3 +174,20 @@ func zero(oid string) string {
 	}
 	return oid
 }
+
+// InvalidIndex finds, after a CREATE INDEX CONCURRENTLY of which Look noted something before, an invalid index under the
+// name that it was to make. Without one, or for any other statement, name is "".
+func (c *Conn) InvalidIndex(ctx context.Context, before string) (name, definition string, err error) {
+	var p probe
+	if json.Unmarshal([]byte(before), &p) != nil || p.What != "CREATE INDEX CONCURRENTLY" || p.Object == "" {
+		return "", "", nil
+	}
+	rows, err := c.query(ctx, "select pg_catalog.format('%I.%I', n.nspname, c.relname), pg_catalog.pg_get_indexdef(c.oid)"+
+		" from pg_catalog.pg_class t join pg_catalog.pg_class c on c.relnamespace = t.relnamespace and c.relname = (pg_catalog.parse_ident("+Literal(p.Object)+"))[1]"+
+		" join pg_catalog.pg_namespace n on n.oid = c.relnamespace join pg_catalog.pg_index i on i.indexrelid = c.oid"+
+		" where t.oid = "+zero(p.Table)+" and not i.indisvalid")
+	if err != nil || len(rows) == 0 {
+		return "", "", err
+	}
+	return *rows[0][0], *rows[0][1], nil
+}
