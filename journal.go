@@ -122,9 +122,10 @@ func (j *journaling) alone(ctx context.Context, i int, p *piece) error {
 		return err
 	}
 	if err := j.statement(ctx, &message{}, p); err != nil {
-		if refused, ok := errors.AsType[*failure](err); ok && !r.conn.Lost() && ctx.Err() == nil {
+		// Stopped from outside, it was cancelled, or never sent: the next run is to know that it has ended.
+		if _, refused := errors.AsType[*failure](err); !r.conn.Lost() && (refused || ctx.Err() != nil) {
 			if noted := j.record(ctx, i, migration.JournalFailed, before); noted != nil {
-				return errors.Join(refused, noted)
+				return errors.Join(err, noted)
 			}
 		}
 		return err
@@ -150,6 +151,11 @@ func (j *journaling) write(m *message, state migration.JournalState, before stri
 }
 
 func (j *journaling) record(ctx context.Context, i int, state migration.JournalState, before string) error {
+	if state != migration.JournalIntent {
+		var end context.CancelFunc
+		ctx, end = outlasting(ctx)
+		defer end()
+	}
 	m := &message{}
 	m.own("begin")
 	j.write(m, state, before, i)
