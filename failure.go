@@ -79,7 +79,7 @@ func (r *run) wrapped(err error) *Error {
 func interrupted(err error) *Error {
 	return &Error{
 		Kind: KindInterrupted, Code: "ERROR", Message: "stopped from outside", Err: err,
-		Hint: "it is safe to run the same command again",
+		Hint: runAgain,
 	}
 }
 

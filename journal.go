@@ -145,7 +145,8 @@ func (j *journaling) alone(ctx context.Context, i int, p *piece) error {
 		_, refused = errors.AsType[*Error](err)
 	}
 	if err != nil {
-		if refused && !r.conn.Lost() && ctx.Err() == nil {
+		// Stopped from outside, it was cancelled, or never sent: the next run is to know that it has ended.
+		if !r.conn.Lost() && (refused || ctx.Err() != nil) {
 			if noted := j.record(ctx, i, migration.JournalFailed, before); noted != nil {
 				return errors.Join(err, noted)
 			}
@@ -173,6 +174,11 @@ func (j *journaling) write(m *message, state migration.JournalState, before stri
 }
 
 func (j *journaling) record(ctx context.Context, i int, state migration.JournalState, before string) error {
+	if state != migration.JournalIntent {
+		var end context.CancelFunc
+		ctx, end = outlasting(ctx)
+		defer end()
+	}
 	m := j.begin()
 	j.write(m, state, before, i)
 	m.own("commit")

@@ -165,7 +165,7 @@ func (r *run) runPending(ctx context.Context, result *MigrateResult) error {
 		versioned = true
 		return r.betweenKinds(ctx)
 	})
-	result.Applied, result.Took, result.Version, result.Failed = done.steps, done.took, done.version, done.failed
+	result.Applied, result.Took, result.Version, result.Failed, result.Remaining = done.steps, done.took, done.version, done.failed, done.left
 	if errors.Is(err, errMoved) {
 		return r.runRest(ctx, result)
 	}
@@ -185,6 +185,7 @@ func (r *run) runRest(ctx context.Context, result *MigrateResult) error {
 	err := r.runPending(ctx, &rest)
 	result.Applied = append(result.Applied, rest.Applied...)
 	result.Took += rest.Took
+	result.Remaining = rest.Remaining
 	if result.Failed = rest.Failed; !rest.Version.IsZero() {
 		result.Version = rest.Version
 	}

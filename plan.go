@@ -3,6 +3,7 @@ package skein
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/skein-db/skein/internal/postgres"
@@ -55,6 +56,7 @@ type progress struct {
 	took    time.Duration
 	version migration.Version // of the last versioned script
 	failed  *migration.Script
+	left    []*migration.Script // what the plan has after them
 }
 
 // runSteps runs the steps of a plan, each after before, which may be nil. After an error it tells what stays done.
@@ -78,14 +80,19 @@ func (r *run) runSteps(ctx context.Context, plan migration.Plan, before func(*mi
 	if err != nil && g != nil && g.mode == stepwise {
 		done = progress{failed: done.failed}
 	}
-	return done, err
+	for _, s := range plan.Steps[len(done.steps):] {
+		done.left = append(done.left, s.Script)
+	}
+	return done, r.andLeft(err, done)
 }
 
 // nextSteps runs the next step, and with it those after it that can travel with it.
 func (r *run) nextSteps(ctx context.Context, plan migration.Plan, before func(*migration.Script) error, g *group, done *progress) error {
 	first := len(done.steps)
 	if err := ctx.Err(); err != nil {
-		return interrupted(err)
+		e := interrupted(err)
+		e.Kept = strings.TrimPrefix(r.earlier(first), "; ")
+		return e
 	}
 	if before != nil {
 		if err := before(plan.Steps[first].Script); err != nil {

@@ -157,6 +157,8 @@ func (r *run) performProgram(ctx context.Context, x *execution, script *migratio
 		return err
 	}
 	// It may have worked for hours: whoever took the lock meanwhile must not be written over.
+	ctx, end := outlasting(ctx) // nor may it run again because the run was stopped just now
+	defer end()
 	if err := r.stillLocked(ctx, 0); err != nil {
 		return err
 	}

@@ -47,6 +47,8 @@ type MigrateResult struct {
 	Version     migration.Version // of the last versioned migration of this run
 	Took        time.Duration
 	Failed      *migration.Script // the script that failed
+	// Remaining is what was planned and not done, in order; the script that failed is the first of it.
+	Remaining []*migration.Script
 }
 
 // UndoResult is what Undo took back. After an error it tells what was done before.
@@ -59,6 +61,8 @@ type UndoResult struct {
 	Version     migration.Version // the current version afterwards; zero: none
 	Took        time.Duration
 	Failed      *migration.Script // the undo script that failed
+	// Remaining is what was planned and not done, in order; the undo script that failed is the first of it.
+	Remaining []*migration.Script
 }
 
 // UndoneMigration is one migration that was taken back.

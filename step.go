@@ -280,8 +280,10 @@ func (r *run) stepError(ctx context.Context, err error, s *step) error {
 	}
 	switch {
 	case ctx.Err() != nil:
-		e.Kind = KindInterrupted
-		e.Hint = "it is safe to run the same command again"
+		if e.Kind = KindInterrupted; e.SQL != nil && e.SQL.State == stateQueryCancelled {
+			e.Message = "stopped from outside; the server cancelled the statement"
+		}
+		e.Hint = ""
 	case x.resumed > 0:
 		e.Hint = fmt.Sprintf("its first %d statements were carried out by an earlier run; if they have been taken back by hand, run: skein repair -runAgain=%s -reason=...", x.resumed, script.Version)
 	case e.Hint == "":

@@ -54,7 +54,7 @@ func (r *run) takeBack(ctx context.Context, result *UndoResult) error {
 	for i, a := range done.steps {
 		result.Undone = append(result.Undone, UndoneMigration{Row: *plan.Steps[i].Undoes, Script: a.Script, Took: a.Took})
 	}
-	result.Took, result.Failed = done.took, done.failed
+	result.Took, result.Failed, result.Remaining = done.took, done.failed, done.left
 	if len(result.Undone) > 0 {
 		result.Version = highest(entries, result.Undone)
 	}

@@ -36,6 +36,7 @@ func (r *runner) run(ctx context.Context) int {
 	if r.console.flyway {
 		r.console.info("") // Flyway's banner is longer; what follows it is where people expect it
 	}
+	defer context.AfterFunc(ctx, r.stopping)()
 	var documents list
 	code := 0
 	if err := r.checkDryRun(); err != nil {
@@ -65,6 +66,13 @@ func (r *runner) run(ctx context.Context) int {
 		return cmp.Or(code, exitCode(err, r.console.flyway))
 	}
 	return code
+}
+
+// stopping tells a person who has pressed ^C that it was heard.
+func (r *runner) stopping() {
+	if !r.console.flyway {
+		r.console.info("stopping: what runs is cancelled, and what is done is recorded; a second signal ends the process at once")
+	}
 }
 
 // ended prints the failure of a verb. As with Flyway, the document of a line with several verbs is then the one of the
@@ -141,8 +149,8 @@ func (r *runner) migrated(result *skein.MigrateResult, err error) object {
 	switch {
 	case err == nil:
 		return migrateDocument(result, time.Now())
-	case failed && result != nil && inScript(e):
-		return r.failures.failedMigrate(result, e, time.Now())
+	case failed && result != nil && (inScript(e) || r.cutShort(e)):
+		return r.withRemaining(r.failures.failedMigrate(result, e, time.Now()), e, result.Remaining)
 	}
 	return r.failures.failureDocument(err)
 }
@@ -152,10 +160,30 @@ func (r *runner) undone(result *skein.UndoResult, err error) object {
 	switch {
 	case err == nil:
 		return undoDocument(result, time.Now())
-	case failed && result != nil && inScript(e):
-		return r.failures.failedUndo(result, e, time.Now())
+	case failed && result != nil && (inScript(e) || r.cutShort(e)):
+		return r.withRemaining(r.failures.failedUndo(result, e, time.Now()), e, result.Remaining)
 	}
 	return r.failures.failureDocument(err)
+}
+
+// cutShort reports whether the run was stopped, which Flyway has no document for.
+func (r *runner) cutShort(e *skein.Error) bool {
+	return !r.console.flyway && e.Kind == skein.KindInterrupted
+}
+
+// withRemaining adds to the document of a run that was stopped what is left.
+func (r *runner) withRemaining(o object, e *skein.Error, left []*migration.Script) object {
+	if !r.cutShort(e) {
+		return o
+	}
+	remaining := list{}
+	for _, s := range left {
+		remaining = append(remaining, object{
+			"category": category(s), "description": s.Description, "filepath": s.Physical, "type": string(s.Type), "version": s.Version.String(),
+		})
+	}
+	o["migrationsRemaining"] = remaining
+	return o
 }
 
 func (r *runner) info(ctx context.Context) outcome {

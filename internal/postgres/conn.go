@@ -39,9 +39,6 @@ type Options struct {
 	ReadOnly bool
 }
 
-// cancelGrace is how long a cancelled statement has to answer before the connection is given up.
-const cancelGrace = 5 * time.Second
-
 // Open connects. The session's time zone becomes the client's, because the history's installed_on is a zone-less
 // timestamp that Flyway fills and reads in the client's zone.
 func Open(ctx context.Context, cfg *pgx.ConnConfig, opt Options) (*Conn, error) {
@@ -49,7 +46,7 @@ func Open(ctx context.Context, cfg *pgx.ConnConfig, opt Options) (*Conn, error) 
 	cfg.DefaultQueryExecMode = pgx.QueryExecModeDescribeExec
 	cfg.StatementCacheCapacity, cfg.DescriptionCacheCapacity = 0, 0
 	cfg.BuildContextWatcherHandler = func(c *pgconn.PgConn) ctxwatch.Handler {
-		return &pgconn.CancelRequestContextWatcherHandler{Conn: c, DeadlineDelay: cancelGrace}
+		return &canceller{conn: c}
 	}
 	if opt.OnNotice != nil {
 		cfg.OnNotice = func(_ *pgconn.PgConn, n *pgconn.Notice) { opt.OnNotice(n.Severity, n.Code, n.Message) }
