@@ -105,9 +105,6 @@ type Config struct {
 	// and callbacks; the first that applies counts. They then run statement by statement, and where a rule makes less of
 	// an error, each with a savepoint of its own: what it turns away undoes that statement alone.
 	ErrorOverrides []migration.ErrorOverride
-	// Batch sends up to 100 consecutive INSERT, UPDATE, DELETE and MERGE statements of a long script in one message. A
-	// small script travels in one message anyway. It does not go together with ErrorOverrides.
-	Batch bool
 	// InstalledBy is recorded in the history; "" means the database's current user.
 	InstalledBy string
 	// LockRetryCount bounds the wait for the migration lock, about one second each; nil means 50, 0 one try, -1 no bound.
@@ -142,8 +139,8 @@ type Config struct {
 	AllowClean bool
 
 	// Account is for whoever writes a report of the run: each script travels statement by statement, so that StatementDone
-	// has a time for each (with Batch, statements that share a message still have none), and Standing tells how the
-	// migrations stand before and after. It costs a round trip for each statement and two for each script.
+	// has a time for each, and Standing tells how the migrations stand before and after. It costs a round trip for each
+	// statement and two for each script.
 	Account bool
 
 	// Report hears what happens, as it happens, one event at a time. Nil means nobody listens.

@@ -118,7 +118,8 @@ func (x *execution) settle(m *message) {
 	}
 }
 
-// stepwise sends statement by statement, opening a transaction where the mode wants one and none is open.
+// stepwise sends statement by statement, or several ahead, opening a transaction where the mode wants one and none is
+// open.
 func (x *execution) stepwise(ctx context.Context) error {
 	r := x.run
 	m := &message{}
@@ -136,7 +137,8 @@ func (x *execution) stepwise(ctx context.Context) error {
 		if i == x.lead() && x.mode == stepwise {
 			m.own(x.prologue()...)
 		}
-		p, n := x.pieces[i], x.batch(x.pieces[i:])
+		p := x.pieces[i]
+		n, joined := x.ahead(i)
 		if x.wantsBegin(p) && m.empty() {
 			m.own("begin")
 		}
@@ -148,7 +150,7 @@ func (x *execution) stepwise(ctx context.Context) error {
 			m = &message{}
 		}
 		if n > 1 {
-			err = x.several(ctx, m, x.pieces[i:i+n])
+			err = x.several(ctx, m, x.pieces[i:i+n], joined)
 		} else {
 			err = x.statement(ctx, m, p)
 		}

@@ -18,6 +18,19 @@ type text struct {
 	original       string
 	sql            string // placeholders replaced
 	mapping        migration.Mapping
+
+	counted, lines int // how many line ends there are before that offset of the original
+}
+
+// line is the line of an offset in the file. Statements ask in their order: counting from the start for each would take
+// longer than a long script takes to run.
+func (t *text) line(offset int) int {
+	if offset < t.counted {
+		t.counted, t.lines = 0, 0
+	}
+	t.lines += strings.Count(t.original[t.counted:offset], "\n")
+	t.counted = offset
+	return 1 + t.lines
 }
 
 // piece is one statement of a text.
@@ -33,9 +46,7 @@ type piece struct {
 func (p *piece) sql() string { return p.text.sql[p.stmt.Start:p.stmt.End] }
 
 // line is where the statement stands in the file.
-func (p *piece) line() int {
-	return 1 + strings.Count(p.text.original[:p.text.mapping.Original(p.stmt.Body)], "\n")
-}
+func (p *piece) line() int { return p.text.line(p.text.mapping.Original(p.stmt.Body)) }
 
 // message is what travels to the server in one go: statements of scripts and Skein's own around them.
 type message struct {

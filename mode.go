@@ -18,7 +18,7 @@ type mode uint8
 const (
 	// together: script and row are one transaction that travels in one message.
 	together mode = iota
-	// stepwise: one transaction, a message for each statement.
+	// stepwise: one transaction, sent in parts.
 	stepwise
 	// steered: the script begins and commits on its own. Whatever it leaves outside its own transactions runs in one of
 	// ours, as with a driver whose autocommit is off; the row goes with the last of them.
@@ -30,8 +30,8 @@ const (
 // transactional reports whether the mode keeps nothing of a script that fails.
 func (m mode) transactional() bool { return m == together || m == stepwise }
 
-// What still counts as small: such a script is sent in one message, a longer one statement by statement, so that its
-// progress, notices and timings are seen as they come.
+// What still counts as small: such a script travels with its transaction around it, a longer one in parts (see ahead),
+// so that its progress and notices are seen as they come.
 const (
 	smallBytes      = 64 << 10
 	smallStatements = 50
@@ -92,7 +92,7 @@ func light(pieces []*piece) bool {
 func size(pieces []*piece) int {
 	n := 0
 	for _, p := range pieces {
-		n += p.stmt.End - p.stmt.Start
+		n += p.size()
 	}
 	return n
 }

@@ -247,22 +247,29 @@ func TestScriptMaySetItsTransaction(t *testing.T) {
 	}
 }
 
-// 100 small scripts, from connect to close.
-func TestFewRoundTrips(t *testing.T) {
-	t.Parallel()
-	db := pgtest.New(t)
-	var trips atomic.Int32
-	cfg := skein.Config{Source: scripts(manyTables(100, nil)...), Connection: func(context.Context) (*pgx.ConnConfig, error) {
+// counted counts the round trips of a run.
+func counted(t *testing.T, db *pgtest.DB, cfg skein.Config) (skein.Config, *atomic.Int32) {
+	t.Helper()
+	trips := &atomic.Int32{}
+	cfg.Connection = func(context.Context) (*pgx.ConnConfig, error) {
 		cc, err := pgx.ParseConfig(db.URL)
 		if err != nil {
 			return nil, err
 		}
 		cc.DialFunc = func(ctx context.Context, network, addr string) (net.Conn, error) {
 			conn, err := (&net.Dialer{}).DialContext(ctx, network, addr)
-			return &watched{Conn: conn, trips: &trips}, err
+			return &watched{Conn: conn, trips: trips}, err
 		}
 		return cc, nil
-	}}
+	}
+	return cfg, trips
+}
+
+// 100 small scripts, from connect to close.
+func TestFewRoundTrips(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	cfg, trips := counted(t, db, skein.Config{Source: scripts(manyTables(100, nil)...)})
 	begin := time.Now()
 	if _, err := skein.Migrate(context.Background(), cfg); err != nil {
 		t.Fatal(err)

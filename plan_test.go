@@ -126,7 +126,7 @@ func TestPlannedSQLDoesWhatMigrateDoes(t *testing.T) {
 			"V1__a.sql", "create table a(id int primary key); create table a(); insert into a values (1); insert into a values (1);",
 			"V2__b.sql", "begin; create table a(); create table b(); commit; create table a(); copy a from stdin;\n5\n\\.\n",
 			"V3__c.sql", "create table a(); vacuum a; create table c()")}},
-		"batch": {cfg: skein.Config{Batch: true, Source: scripts("V1__a.sql", "create table b(id int);"+strings.Repeat("insert into b values (1);\n", 120))}},
+		"bulk": {cfg: skein.Config{Source: scripts("V1__a.sql", "create table b(id int);"+strings.Repeat("insert into b values (1);\n", 120))}},
 		"conditions": {cfg: skein.Config{Source: scripts("V1__a.sql", "create table a()", "V2__no.sql", "create table b()", "V2__no.sql.conf", "shouldExecute=a==b",
 			"V3__alone.sql", "create table c()", "V3__alone.sql.conf", "executeInTransaction=false", "afterMigrate__no.sql", "create table d()", "afterMigrate__no.sql.conf", "shouldExecute=false")}},
 		"picked": {cfg: skein.Config{CherryPick: []string{"3", "the_view", "1"}, OutOfOrder: true, Source: scripts("V1__a.sql", "create table a()", "V2__b.sql", "create table b()",

@@ -178,9 +178,6 @@ func (c *Config) check() error {
 	if len(c.InstalledBy) > 100 {
 		say("installedBy is longer than the 100 characters of its column")
 	}
-	if c.Batch && len(c.ErrorOverrides) > 0 {
-		say("batch and errorOverrides do not go together: an error in a batch could not be told from the others")
-	}
 	if byHand := !c.MarkApplied.IsZero() || !c.RunAgain.IsZero(); byHand != (c.Reason != "") || !c.MarkApplied.IsZero() && !c.RunAgain.IsZero() {
 		say("markApplied or runAgain, one of the two, goes together with reason")
 	}

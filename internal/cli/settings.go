@@ -44,7 +44,7 @@ func engineConfig(s *config.Settings, p Process, flyway bool, secrets *secret.Re
 			Separator: s.Text("placeholderSeparator"), Off: !s.Bool("placeholderReplacement"),
 			ScriptPrefix: s.Text("scriptPlaceholderPrefix"), ScriptSuffix: s.Text("scriptPlaceholderSuffix"),
 		},
-		PowerShell: s.Text("powershellExecutable"), ProgramURL: s.Text("url"), Batch: s.Bool("batch"),
+		PowerShell: s.Text("powershellExecutable"), ProgramURL: s.Text("url"),
 	}
 	if c.WorkingDirectory == "" {
 		c.WorkingDirectory = p.Dir

@@ -74,12 +74,12 @@ func TestEngineConfig(t *testing.T) {
 	}
 	own, _, err := engineConfig(loadSettings(t, url, "-role=boss", "-applicationName=mine", "-keepSessionState=true", "-ignoreJavaMigrations=2,3",
 		"-requireMigrations=true", "-connectRetries=3", "-connectRetriesInterval=7", "-lockRetryCount=-1", "-powershellExecutable=pwsh",
-		"-errorOverrides=01000:*:I", "-batch=true"), p, false, &secret.Redactor{})
+		"-errorOverrides=01000:*:I"), p, false, &secret.Redactor{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if own.Role != "boss" || !own.KeepSessionState || len(own.IgnoreJavaMigrations) != 2 || !own.RequireMigrations || own.ConnectRetries != 3 ||
-		own.ConnectRetriesInterval != 7 || *own.LockRetryCount != -1 || own.PowerShell != "pwsh" || len(own.ErrorOverrides) != 1 || !own.Batch {
+		own.ConnectRetriesInterval != 7 || *own.LockRetryCount != -1 || own.PowerShell != "pwsh" || len(own.ErrorOverrides) != 1 {
 		t.Errorf("settings are lost: %+v", own)
 	}
 	if cfg, err := own.Connection(t.Context()); err != nil || cfg.RuntimeParams["application_name"] != "mine" {

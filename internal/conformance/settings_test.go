@@ -16,7 +16,6 @@ import (
 // provenElsewhere names, for settings whose effect the facts of a scenario cannot tell, the test that does, or the
 // script that uses it.
 var provenElsewhere = map[string]string{
-	"batch":                      "TestBatch",
 	"cherryPick":                 "TestCherryPickRunsTheListInItsOrder",
 	"color":                      "../cli/testdata/script/db_commands.txtar",
 	"connectRetries":             "TestConnectRetries",
