@@ -2,6 +2,7 @@ package skein
 
 import (
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -38,6 +39,13 @@ func (r *run) masked(e Event) Event {
 		return e
 	case LockWaiting:
 		e.Holder.Query = mask(e.Holder.Query)
+		e.Others = slices.Clone(e.Others)
+		for i := range e.Others {
+			e.Others[i].Query = mask(e.Others[i].Query)
+		}
+		return e
+	case GaveWay:
+		e.Why = mask(e.Why)
 		return e
 	case ProgramOutput:
 		e.Text = mask(e.Text)
