@@ -32,7 +32,7 @@ type Need struct {
 	Opaque bool
 	// Creates are relations that are new with it, by Key.
 	Creates []string
-	// OwnTimeout says that it names lock_timeout.
+	// OwnTimeout says that it may set lock_timeout.
 	OwnTimeout bool
 }
 
@@ -52,7 +52,7 @@ func Of(statement string) Need {
 			r.tokens = append(r.tokens, t)
 		}
 	}
-	n.OwnTimeout = mentions(statement, "lock_timeout")
+	n.OwnTimeout = setsTimeout(statement)
 	n.read(r)
 	return n
 }
@@ -64,6 +64,15 @@ func Key(name string) string {
 		parts[i] = strings.ToLower(parts[i])
 	}
 	return strings.Join(parts, "")
+}
+
+// setsTimeout reports whether the text, strings and all, may set lock_timeout and not only show it.
+func setsTimeout(statement string) bool {
+	if !mentions(statement, "lock_timeout") {
+		return false
+	}
+	lower := strings.ToLower(statement)
+	return strings.Contains(lower, "set_config") || slices.Contains(strings.Fields(lower), "set")
 }
 
 func mentions(text, word string) bool {
