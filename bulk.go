@@ -76,6 +76,7 @@ func (p *piece) size() int { return p.stmt.End - p.stmt.Start }
 func (x *execution) several(ctx context.Context, m *message, pieces []*piece, joined bool) error {
 	begin := time.Now()
 	for _, p := range pieces {
+		m.own(x.bound(p)...)
 		m.add(p, p.sql())
 		m.last().live, m.last().then = true, func(res postgres.Result) {
 			now := time.Now()

@@ -2,6 +2,7 @@ package skein
 
 import (
 	"context"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -109,6 +110,10 @@ type Config struct {
 	InstalledBy string
 	// LockRetryCount bounds the wait for the migration lock, about one second each; nil means 50, 0 one try, -1 no bound.
 	LockRetryCount *int
+	// StallBudget is how long a lock that a script wants may hold others up; 0 means one second. A script that cannot have
+	// its locks within that waits outside the queue, at most for LockDeadline; 0 means ten minutes. A negative StallBudget
+	// lets statements wait as PostgreSQL has them wait. A script that sets lock_timeout itself keeps its own.
+	StallBudget, LockDeadline time.Duration
 	// KeepSessionState lets what a script SETs reach the next script, as Flyway does (docs/flyway.md).
 	KeepSessionState bool
 	// MarkApplied makes Repair record the pending version as applied, without running it; RunAgain makes it forget how far

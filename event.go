@@ -70,11 +70,24 @@ type (
 		Fingerprint string
 	}
 
-	// LockWaiting comes when the migration lock is held by someone else, at once and then every ten seconds.
+	// LockWaiting comes when a lock is held by someone else, at once and then every ten seconds. It is the migration lock,
+	// or with Path one that a statement of that script or callback wants; the statement is not in the queue for it.
 	LockWaiting struct {
-		Holder Holder
-		Waited time.Duration
-		Left   time.Duration // 0: no bound
+		Path     string
+		Line     int
+		Relation string   // one that is held; with Path
+		Holder   Holder   // whose transaction is the oldest, where several are in the way
+		Others   []Holder // the others
+		Waited   time.Duration
+		Left     time.Duration // 0: no bound
+	}
+	// GaveWay comes when the transaction of a script or callback was rolled back because others were in its way. It is
+	// tried again from its first statement; what it told of its statements before is void.
+	GaveWay struct {
+		Path    string
+		Line    int // 0: not known
+		Attempt int // from 1
+		Why     string
 	}
 
 	// StepStarted comes before each script, which is an undo script when its Kind says so. Index counts from 0.
@@ -198,7 +211,7 @@ const QueryResultLimit = 1000
 
 // Holder is the session that holds a lock.
 type Holder struct {
-	PID         int32
+	PID         int32 // 0: not known, or a prepared transaction
 	User        string
 	Application string
 	Host        string
@@ -219,6 +232,7 @@ func (Standing) event()        {}
 func (Validated) event()       {}
 func (Planned) event()         {}
 func (LockWaiting) event()     {}
+func (GaveWay) event()         {}
 func (StepStarted) event()     {}
 func (Resumed) event()         {}
 func (StepDone) event()        {}

@@ -36,6 +36,10 @@ type execution struct {
 	// asynchronous lets the commit return before it is on disk; a later one brings both there.
 	asynchronous bool
 	committed    time.Time // when the answer to the commit came; zero before
+
+	strong  *piece        // the first statement that wants a lock others may have to wait for; nil: none
+	bounded bool          // its waits are bounded by timeout
+	timeout time.Duration // see bound
 }
 
 // execute runs the text, its last statements, and brings the session back. After an error nothing is open any more
@@ -44,11 +48,11 @@ func (x *execution) execute(ctx context.Context) error {
 	var err error
 	switch {
 	case x.mode == together && !x.hold && len(x.run.cfg.ErrorOverrides) == 0:
-		err = x.together(ctx)
+		err = x.gently(ctx, x.together)
 	case !x.mode.transactional() && x.journals != nil && x.run.cfg.instead == nil:
 		err = x.journaled(ctx)
 	default:
-		err = x.stepwise(ctx)
+		err = x.gently(ctx, x.stepwise)
 	}
 	if err != nil {
 		x.recover(ctx)
@@ -73,6 +77,7 @@ func (x *execution) addTo(m *message, started func()) {
 		if i == x.lead() {
 			m.own(x.prologue()...)
 		}
+		m.own(x.bound(p)...)
 		m.add(p, p.sql())
 		m.last().then = func(res postgres.Result) { x.answered(p, res, 0) }
 	}
@@ -139,6 +144,9 @@ func (x *execution) stepwise(ctx context.Context) error {
 		}
 		p := x.pieces[i]
 		n, joined := x.ahead(i)
+		if n == 1 {
+			m.own(x.bound(p)...)
+		}
 		if x.wantsBegin(p) && m.empty() {
 			m.own("begin")
 		}

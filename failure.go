@@ -30,6 +30,9 @@ const (
 	stateDuplicateColumn   = "42701"
 	stateDuplicateFunction = "42723"
 	stateUnique            = "23505"
+	stateLockTimeout       = "55P03"
+	stateDeadlock          = "40P01"
+	stateSerialization     = "40001"
 )
 
 // wrap is wrapped for the many places where there may be no error.

@@ -45,6 +45,13 @@ func (r *run) masked(e Event) Event {
 		return e
 	case LockWaiting:
 		e.Holder.Query, e.Holder.Application = mask(e.Holder.Query), mask(e.Holder.Application)
+		e.Others = slices.Clone(e.Others)
+		for i := range e.Others {
+			e.Others[i].Query, e.Others[i].Application = mask(e.Others[i].Query), mask(e.Others[i].Application)
+		}
+		return e
+	case GaveWay:
+		e.Why = mask(e.Why)
 		return e
 	case ProgramOutput:
 		e.Text = mask(e.Text)

@@ -87,6 +87,14 @@ func (r *run) runTogether(ctx context.Context, steps []*step, begin time.Time) e
 	if err == nil {
 		return nil
 	}
+	if s := steps[kept]; s.x.committed.IsZero() && s.x.repeatable() && r.gaveWay(ctx, err) != "" {
+		s.x.last = nil
+		s.x.backOut(ctx, err, 1)
+		if err = r.perform(ctx, s.x, s.Script, &s.row); err == nil {
+			s.done(time.Since(begin))
+			return nil
+		}
+	}
 	return r.stepFailed(ctx, err, steps[kept])
 }
 

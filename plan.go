@@ -108,7 +108,7 @@ func (r *run) nextSteps(ctx context.Context, plan migration.Plan, before func(*m
 		done.failed = plan.Steps[first].Script
 		return r.beforeStart(err, done.failed, first)
 	}
-	steps := append([]*step{s}, r.companions(s, plan)...)
+	steps := r.unblocked(ctx, append([]*step{s}, r.companions(s, plan)...))
 	if len(steps) == 1 {
 		err = r.runStep(ctx, s, begin)
 	} else {

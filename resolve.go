@@ -175,6 +175,9 @@ func (c *Config) check() error {
 	if c.LockRetryCount != nil && *c.LockRetryCount < -1 {
 		say("lockRetryCount must be -1 (no bound) or more")
 	}
+	if c.LockDeadline < 0 {
+		say("lockDeadline must not be negative")
+	}
 	if len(c.InstalledBy) > 100 {
 		say("installedBy is longer than the 100 characters of its column")
 	}

@@ -107,7 +107,7 @@ select $q$ ${echo}$q$ as "column", 'quoted ' || quote_literal($q$ ${echo}$q$) as
 		"sql/V2__outside.sql":      "select $q$ ${echo}$q$;\nselect 1/('${stop}' <> 'yes')::int;\n" + say,
 		"sql/V2__outside.sql.conf": "executeInTransaction=false\n",
 		"sql/U2__outside.sql":      say,
-		"sql/R__r.sql":    "-- ${echo}\n" + say,
+		"sql/R__r.sql":             "-- ${echo}\n" + say,
 	}
 	for _, event := range []string{"beforeInfo", "beforeValidate", "beforeBaseline", "beforeMigrate", "beforeUndo", "beforeRepair", "beforeClean"} {
 		files["sql/"+event+".sql"] = say

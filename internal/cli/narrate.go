@@ -34,6 +34,12 @@ func (n *narrator) report(event skein.Event) {
 		n.console.info("%s", e.Text)
 	case skein.LockWaiting:
 		n.lockWaiting(e)
+	case skein.GaveWay:
+		place := e.Path
+		if e.Line > 0 {
+			place += fmt.Sprintf(":%d", e.Line)
+		}
+		n.console.info("%s gave way (%s): rolled back, and tried again; attempt %d", place, e.Why, e.Attempt+1)
 	case skein.HistoryMissing, skein.HistoryCreated, skein.SchemaCreated, skein.BaselineWritten:
 		n.setup(e)
 	case skein.Validated, skein.Planned, skein.StepStarted, skein.StepDone, skein.CallbackStarted, skein.Migrated, skein.Undone:
@@ -97,6 +103,12 @@ func (n *narrator) lockWaiting(e skein.LockWaiting) {
 			h.PID, h.User, h.Application, orUnknown(h.Host), orUnknown(h.State), clock(h.Since))
 	}
 	text := "Waiting for the migration lock, held by " + who
+	if e.Path != "" {
+		text = fmt.Sprintf("%s:%d waits, outside the queue, for a lock on %s, held by %s", e.Path, e.Line, e.Relation, who)
+	}
+	if len(e.Others) > 0 {
+		text += fmt.Sprintf(" and %d more", len(e.Others))
+	}
 	if e.Waited > 0 {
 		text += fmt.Sprintf("; waited %s so far", clock(e.Waited))
 	}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -34,7 +35,7 @@ func engineConfig(s *config.Settings, p Process, flyway bool, secrets *secret.Re
 		CherryPick: s.List("cherryPick"), SkipValidate: !s.Bool("validateOnMigrate"), IgnoreJavaMigrations: s.List("skein.ignoreJavaMigrations"),
 		Mixed: s.Bool("mixed"), Group: s.Bool("group"), NoTransactions: !s.Bool("executeInTransaction"),
 		InstalledBy: s.Text("installedBy"), KeepSessionState: s.Bool("skein.keepSessionState"), DurableEach: s.Bool("skein.durableEach"), JournalSchema: s.Text("skein.journalSchema"), Reason: s.Text("skein.reason"),
-		LockRetryCount: new(s.Int("lockRetryCount")), DiscardQueryResults: !s.Bool("outputQueryResults"),
+		LockRetryCount: new(s.Int("lockRetryCount")), LockDeadline: time.Duration(s.Int("skein.lockDeadline")) * time.Second, DiscardQueryResults: !s.Bool("outputQueryResults"),
 		BaselineDescription: s.Text("baselineDescription"), BaselineOnMigrate: s.Bool("baselineOnMigrate"),
 		AllowClean: !s.Bool("cleanDisabled"),
 		Production: s.Bool("skein.production"), AllowProduction: s.Bool("skein.allowProduction"),
@@ -45,6 +46,9 @@ func engineConfig(s *config.Settings, p Process, flyway bool, secrets *secret.Re
 			ScriptPrefix: s.Text("scriptPlaceholderPrefix"), ScriptSuffix: s.Text("scriptPlaceholderSuffix"),
 		},
 		PowerShell: s.Text("powershellExecutable"), ProgramURL: s.Text("url"),
+	}
+	if c.StallBudget = time.Duration(s.Int("skein.stallBudget")) * time.Millisecond; c.StallBudget == 0 {
+		c.StallBudget = -1 // the library's zero value is the default
 	}
 	if c.WorkingDirectory == "" {
 		c.WorkingDirectory = p.Dir

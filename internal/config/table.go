@@ -164,6 +164,8 @@ var table = build([]Key{
 	{Name: "skein.runAgain", Forms: global, Note: "repair: forget how far this version's script has come; the next run begins with its first statement"},
 	{Name: "skein.reason", Forms: global, Note: "why markApplied or runAgain is right; kept in journalSchema"},
 	{Name: "skein.durableEach", Kind: Boolean, Default: "false", Forms: global, Note: "wait for the disk at the commit of each script, not of each 100 small ones"},
+	{Name: "skein.stallBudget", Kind: Integer, Default: "1000", Forms: global, Note: "milliseconds that a script's wait for a lock may hold others up; 0: wait as PostgreSQL does"},
+	{Name: "skein.lockDeadline", Kind: Integer, Default: "600", Min: 1, Forms: global, Note: "seconds that a script may wait for a moment that fits stallBudget"},
 	{Name: "skein.requireMigrations", Kind: Boolean, Default: "true", Forms: global, Note: "finding no migrations is an error (under the name flyway: a warning)"},
 	{Name: "skein.ignoreJavaMigrations", Kind: List, Forms: global, Note: "versions, or *: rows of Java migrations that need no file"},
 	{Name: "skein.role", Forms: global, Note: "the role that owns what the run creates (SET ROLE)"},

@@ -64,6 +64,10 @@ func (r *Recorder) Hear(event skein.Event, at time.Time) {
 		}
 	case skein.StatementDone:
 		r.statement(e)
+	case skein.GaveWay:
+		if r.current != nil {
+			r.current.Statements = nil
+		}
 	case skein.Warning:
 		r.message(Message{Severity: warning, Text: e.Text, Path: e.Path, Line: e.Line, Hint: e.Hint})
 	case skein.Notice:

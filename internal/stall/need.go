@@ -1,0 +1,93 @@
+package stall
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/skein-db/skein/internal/sqlsplit"
+)
+
+// Target is a relation on which a statement wants a lock.
+type Target struct {
+	Name string // as written, without blanks
+	Mode Mode
+	// With are the relations that the lock spreads to.
+	With Spread
+}
+
+// Spread says which other relations a statement locks in the same mode.
+type Spread uint8
+
+// The kinds of relations that come along.
+const (
+	Children Spread = 1 << iota // partitions and inheriting tables, and theirs
+	Linked                      // the other ends of foreign keys
+	Fallback                    // the default partition
+)
+
+// Need is what a statement wants.
+type Need struct {
+	Targets []Target
+	// Opaque says that it may want more of such locks, on what the text does not name.
+	Opaque bool
+	// Creates are relations that are new with it, by Key.
+	Creates []string
+	// OwnTimeout says that it may set lock_timeout.
+	OwnTimeout bool
+}
+
+// Strong reports whether the statement wants a lock that others may have to wait for, or may want one.
+func (n *Need) Strong() bool { return n.Opaque || len(n.Targets) > 0 }
+
+// Of reads one statement, as sqlsplit cuts it. A statement that refuses a transaction block gives nothing: it waits in
+// ways of its own.
+func Of(statement string) Need {
+	var n Need
+	r := &reader{}
+	for t := range sqlsplit.Tokens(statement) {
+		if len(r.tokens) == 0 && !starts(t) {
+			break // most statements are data
+		}
+		if t.Kind != sqlsplit.Symbol || t.Text != ";" {
+			r.tokens = append(r.tokens, t)
+		}
+	}
+	n.OwnTimeout = setsTimeout(statement)
+	n.read(r)
+	return n
+}
+
+// Key folds a name as PostgreSQL does, so that a relation that one statement creates is found again in another.
+func Key(name string) string {
+	parts := strings.Split(name, `"`)
+	for i := 0; i < len(parts); i += 2 { // every other part stands in quotes
+		parts[i] = strings.ToLower(parts[i])
+	}
+	return strings.Join(parts, "")
+}
+
+// setsTimeout reports whether the text, strings and all, may set lock_timeout and not only show it.
+func setsTimeout(statement string) bool {
+	if !mentions(statement, "lock_timeout") {
+		return false
+	}
+	lower := strings.ToLower(statement)
+	return strings.Contains(lower, "set_config") || slices.Contains(strings.Fields(lower), "set")
+}
+
+func mentions(text, word string) bool {
+	return strings.Contains(strings.ToLower(text), word)
+}
+
+var verbs = []string{"alter", "create", "drop", "truncate", "lock", "refresh", "cluster", "reindex", "do"}
+
+func starts(t sqlsplit.Token) bool { return slices.ContainsFunc(verbs, t.Is) }
+
+func (n *Need) add(mode Mode, with Spread, name string) {
+	// A name of three parts has the database in it; one with escapes is for the server to read.
+	if name == "" || strings.Count(name, ".") > 1 || strings.HasPrefix(strings.ToLower(name), `u&"`) || strings.Contains(strings.ToLower(name), `.u&"`) {
+		n.Opaque = n.Opaque || name != ""
+		return
+	}
+	n.Targets = append(n.Targets, Target{name, mode, with})
+}
