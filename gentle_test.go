@@ -46,7 +46,7 @@ func TestScriptWaitsOutsideTheQueue(t *testing.T) {
 		"reader of others":       {"select from other", "create table new(t int references other);\ndrop table other cascade", "other"},
 		"partition":              {"select from part1", "alter table part add column b int", "part1"},
 		"other end":              {"select from t", "drop table child", "t"},
-		"index":                  {"select from t", "drop index t_a", "t_a"},
+		"index":                  {"select from t", "drop index t_a", "t_a t"},
 		"writer":                 {"insert into t values (1)", "create index on t(a)", "t"},
 		"in a do block":          {"select from t", "do $$ begin if true then alter table t add column b int; end if; end $$", "t"},
 		"statement by statement": {"select from t", "create table x(a int);\n" + strings.Repeat("insert into x values (1);\n", 60) + "truncate t cascade", "t"},
@@ -65,7 +65,7 @@ func TestScriptWaitsOutsideTheQueue(t *testing.T) {
 				switch e := e.(type) {
 				case skein.LockWaiting:
 					waited++
-					if e.Path != "V3__it.sql" || e.Relation != c.relation || e.Holder.PID != int32(reader.PgConn().PID()) || e.Holder.State != "idle in transaction" || e.Holder.Since <= 0 {
+					if e.Path != "V3__it.sql" || !strings.Contains(" "+c.relation+" ", " "+e.Relation+" ") || e.Holder.PID != int32(reader.PgConn().PID()) || e.Holder.State != "idle in transaction" || e.Holder.Since <= 0 {
 						t.Errorf("%+v", e)
 					}
 					if got := db.Value(t, "select count(*) from pg_locks where not granted and database = (select oid from pg_database where datname = current_database())"); got != "0" {

@@ -14,7 +14,7 @@ import (
 // everyEvent has each type of event once.
 var everyEvent = []Event{
 	Connected{}, Warning{}, Note{}, Detail{}, HistoryMissing{}, HistoryCreated{}, BaselineWritten{}, SchemaCreated{}, Standing{}, Validated{},
-	Planned{}, LockWaiting{}, StepStarted{}, Resumed{}, StepDone{}, StatementDone{}, QueryResult{}, Notice{}, ProgramStarted{}, ProgramOutput{},
+	Planned{}, LockWaiting{}, GaveWay{}, StepStarted{}, Resumed{}, StepDone{}, StatementDone{}, QueryResult{}, Notice{}, ProgramStarted{}, ProgramOutput{},
 	CallbackStarted{}, Migrated{}, Undone{}, RepairRemoved{}, RepairDeleted{}, RepairAligned{}, DecidedByHand{}, Repaired{}, Cleaned{}, Dropped{},
 }
 
@@ -43,6 +43,12 @@ var harmless = map[string]string{
 	"Repaired":                  "names",
 	"Cleaned.Schema":            "a name",
 	"Dropped.Schema":            "a name",
+	"LockWaiting.Path":          "a file",
+	"LockWaiting.Relation":      "a name",
+	"LockWaiting.Others.User":   "a name",
+	"LockWaiting.Others.Host":   "a name",
+	"LockWaiting.Others.State":  "the server's word",
+	"GaveWay.Path":              "a file",
 	"LockWaiting.Holder.User":   "a name",
 	"LockWaiting.Holder.Host":   "a name",
 	"LockWaiting.Holder.State":  "the server's word",
