@@ -2,6 +2,7 @@ package skein
 
 import (
 	"context"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -23,6 +24,10 @@ type Config struct {
 	// ConnectRetriesInterval seconds (0 means 120). 0 means: never.
 	ConnectRetries         int
 	ConnectRetriesInterval int
+	// ReconnectDeadline bounds how long Migrate and Undo try to come back after a connection broke in the middle of a run:
+	// to a server that takes writes, where they take the lock again, read the history and go on. 0 means a minute, less
+	// than 0 never. A connection that breaks three times without a step that gets recorded ends the run all the same.
+	ReconnectDeadline time.Duration
 	// InitSQL runs on every new connection before anything else; placeholders in it are replaced.
 	InitSQL string
 	// Role is set on every new connection before InitSQL, so that all objects, the history table too, belong to it.

@@ -27,6 +27,7 @@ func (r *run) acquire(ctx context.Context) error {
 	}
 	key := migration.LockKey(r.history.Schema, r.history.Table)
 	// The lock's session is Skein's alone: what initSql does is for the scripts'.
+	cfg, _ = r.aim(cfg)
 	lock, err := postgres.OpenLock(ctx, cfg, postgres.Options{ApplicationName: "skein/lock"}, key)
 	if err != nil {
 		return r.wrap(err)

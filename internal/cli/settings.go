@@ -1,12 +1,14 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -53,6 +55,7 @@ func engineConfig(s *config.Settings, p Process, flyway bool, secrets *secret.Re
 	c.MarkApplied = check(&d, "skein.markApplied", versionOrNone)
 	c.RunAgain = check(&d, "skein.runAgain", versionOrNone)
 	c.IgnoreMigrationPatterns = d.ignorePatterns()
+	c.ReconnectDeadline = time.Duration(cmp.Or(s.Int("skein.reconnectDeadline"), -1)) * time.Second
 	c.RequireMigrations = orElse(s, "skein.requireMigrations", !flyway)
 	if err := migration.CheckEncoding(c.Encoding); err != nil {
 		d.addCoded(config.Fault, "encoding", err)
