@@ -61,6 +61,9 @@ func (r *run) await(ctx context.Context, key int64, try func() (bool, error)) er
 			r.reportHolder(ctx, key, time.Since(start), bound)
 			reported = time.Now()
 		}
+		if err := r.outOfTime(); err != nil {
+			return err
+		}
 		if tries >= 0 && time.Since(start) >= bound {
 			return r.lockError(ctx, key, bound)
 		}

@@ -23,8 +23,8 @@ func (r *run) companions(s *step, plan migration.Plan) []*step {
 		return nil
 	}
 	var more []*step
-	bytes := size(s.x.pieces)
-	for i := s.index + 1; i < len(plan.Steps) && len(more) < sliceSteps-1; i++ {
+	bytes, most := size(s.x.pieces), r.slice()
+	for i := s.index + 1; i < len(plan.Steps) && len(more) < most-1; i++ {
 		next := r.newStep(plan, i)
 		repeats := next.Script.Kind == migration.Repeatable
 		if repeats != (s.Script.Kind == migration.Repeatable) || !r.accompanies(next) {

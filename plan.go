@@ -103,6 +103,11 @@ func (r *run) nextSteps(ctx context.Context, plan migration.Plan, before func(*m
 		e.Kept = strings.TrimPrefix(r.earlier(first), "; ")
 		return e
 	}
+	if err := r.outOfTime(); err != nil && (g == nil || g.mode != stepwise || first == 0) { // a group is one transaction
+		e := r.wrapped(err)
+		e.Kept = strings.TrimPrefix(r.earlier(first), "; ")
+		return e
+	}
 	if before != nil {
 		if err := before(plan.Steps[first].Script); err != nil {
 			return err

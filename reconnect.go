@@ -67,6 +67,9 @@ func passing(state string) bool {
 func (r *run) reconnect(ctx context.Context, cause error) error {
 	r.breaks++
 	within := cmp.Or(r.cfg.ReconnectDeadline, defaultReconnect)
+	if left, bounded := r.timeLeft(); bounded {
+		within = min(within, max(left, 0))
+	}
 	r.warn(Warning{Text: fmt.Sprintf("the connection was lost (%s); connecting again, for up to %s", firstLine(cause), within)})
 	begin, held := time.Now(), r.lock != nil
 	deadline := begin.Add(within)

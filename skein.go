@@ -66,8 +66,10 @@ type run struct {
 	masks      secret.Redactor        // knows the secrets
 	heeded     atomic.Pointer[heeded] // under ErrorOverrides: the statement that runs
 	insist     bool                   // on a server that takes writes, when connecting
-	breaks     int                    // connections that broke since a step was recorded last
-	baselined  bool                   // the baseline's row went in together with the schemas
+	began      time.Time
+	longest    time.Duration // that a step of this run took
+	breaks     int           // connections that broke since a step was recorded last
+	baselined  bool          // the baseline's row went in together with the schemas
 }
 
 // open loads the scripts while the connection is made and the target looked at, and brings both together. The server
@@ -77,7 +79,7 @@ func open(ctx context.Context, cfg Config) (*run, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
-	r := &run{cfg: cfg}
+	r := &run{cfg: cfg, began: time.Now()}
 	r.learn(nil)
 	early, giveUp := context.WithCancel(ctx)
 	defer giveUp()

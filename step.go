@@ -112,6 +112,7 @@ func (s *step) done(took time.Duration) {
 	if s.recorded, s.took = true, took; !s.x.hold {
 		r.breaks = 0
 	}
+	r.longest = max(r.longest, took)
 	r.changed()
 	r.rows = append(r.rows, s.row)
 	if !r.cfg.SkipExecutingMigrations {

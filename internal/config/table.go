@@ -165,6 +165,7 @@ var table = build([]Key{
 	{Name: "skein.reason", Forms: global, Note: "why markApplied or runAgain is right; kept in journalSchema"},
 	{Name: "skein.durableEach", Kind: Boolean, Default: "false", Forms: global, Note: "wait for the disk at the commit of each script, not of each 100 small ones"},
 	{Name: "skein.reconnectDeadline", Kind: Integer, Default: "60", Forms: global, Note: "seconds to come back after a connection broke in the middle of a run; 0: never"},
+	{Name: "skein.timeBudget", Forms: global, Note: "10m: begin no script that may not fit; what is left waits for the next run, exit code 9"},
 	{Name: "skein.requireMigrations", Kind: Boolean, Default: "true", Forms: global, Note: "finding no migrations is an error (under the name flyway: a warning)"},
 	{Name: "skein.ignoreJavaMigrations", Kind: List, Forms: global, Note: "versions, or *: rows of Java migrations that need no file"},
 	{Name: "skein.role", Forms: global, Note: "the role that owns what the run creates (SET ROLE)"},

@@ -35,6 +35,7 @@ var provenElsewhere = map[string]string{
 	"skein.ignoreJavaMigrations": "TestIgnoredJavaMigrations",
 	"skein.keepSessionState":     "TestKeepSessionStateLeaksAsFlywayDoes",
 	"skein.reconnectDeadline":    "TestLosingTheLockStopsTheRun",
+	"skein.timeBudget":           "TestTimeBudget",
 	"skein.requireMigrations":    "../cli/testdata/script/db_bad_input.txtar",
 	"skein.role":                 "TestRoleOwnsEverything",
 	"undoSqlMigrationPrefix":     "../cli/testdata/script/db_undo.txtar",
