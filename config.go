@@ -24,6 +24,14 @@ type Config struct {
 	// ConnectRetriesInterval seconds (0 means 120). 0 means: never.
 	ConnectRetries         int
 	ConnectRetriesInterval int
+	// ReconnectDeadline bounds how long Migrate and Undo try to come back after a connection broke in the middle of a run:
+	// to a server that takes writes, where they take the lock again, read the history and go on. 0 means a minute, less
+	// than 0 never. A connection that breaks three times without a step that gets recorded ends the run all the same.
+	ReconnectDeadline time.Duration
+	// TimeBudget is for how long Migrate and Undo begin new scripts, from the start of the call: they stop with KindInterrupted
+	// at the end of a script when it is used up, or when less of it is left than the longest script of this run took. What
+	// has begun is finished. 0 means no bound.
+	TimeBudget time.Duration
 	// InitSQL runs on every new connection before anything else; placeholders in it are replaced.
 	InitSQL string
 	// Role is set on every new connection before InitSQL, so that all objects, the history table too, belong to it.

@@ -3,6 +3,7 @@ package skein
 import (
 	"cmp"
 	"context"
+	"slices"
 
 	"github.com/skein-db/skein/migration"
 )
@@ -12,7 +13,7 @@ func (r *run) openGroup(ctx context.Context, plan migration.Plan) (*group, error
 	if !r.cfg.Group || len(plan.Steps) == 0 {
 		return nil, nil
 	}
-	g := &group{mode: stepwise}
+	g := &group{mode: stepwise, known: slices.Clone(r.rows)}
 	var inside, out *migration.Script
 	for _, s := range plan.Steps {
 		if s.Script.Program {
@@ -64,6 +65,9 @@ func (r *run) closeGroup(ctx context.Context, g *group) error {
 	m := &message{}
 	m.own("commit")
 	if err := m.send(ctx, r.conn, 0, nil); err != nil {
+		if r.canGoOn(ctx, err) {
+			return &brokenOff{cause: err, give: func() error { return r.wrapped(err) }}
+		}
 		e := r.explain(err, "ERROR", "the commit of the group failed")
 		e.Kept = "nothing of this run was kept (its scripts share one transaction)"
 		return e

@@ -27,6 +27,7 @@ func (r *run) acquire(ctx context.Context) error {
 	}
 	key := migration.LockKey(r.history.Schema, r.history.Table)
 	// The lock's session is Skein's alone: what initSql does is for the scripts'.
+	cfg, _ = r.aim(cfg)
 	lock, err := postgres.OpenLock(ctx, cfg, postgres.Options{ApplicationName: "skein/lock"}, key)
 	if err != nil {
 		return r.wrap(err)
@@ -59,6 +60,9 @@ func (r *run) await(ctx context.Context, key int64, try func() (bool, error)) er
 		if reported.IsZero() || time.Since(reported) >= lockReport {
 			r.reportHolder(ctx, key, time.Since(start), bound)
 			reported = time.Now()
+		}
+		if err := r.outOfTime(); err != nil {
+			return err
 		}
 		if tries >= 0 && time.Since(start) >= bound {
 			return r.lockError(ctx, key, bound)

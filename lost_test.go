@@ -48,7 +48,7 @@ func TestLostCommitIsDecidedByTheHistory(t *testing.T) {
 	if _, err := migrate(t, db, skein.Config{Source: src, TargetVersion: target("1")}); err != nil {
 		t.Fatal(err)
 	}
-	cfg := skein.Config{Source: src, Connection: func(context.Context) (*pgx.ConnConfig, error) {
+	cfg := skein.Config{Source: src, ReconnectDeadline: -1, Connection: func(context.Context) (*pgx.ConnConfig, error) {
 		cc, err := pgx.ParseConfig(db.URL)
 		if err != nil {
 			return nil, err
@@ -102,7 +102,7 @@ func TestLosingTheLockStopsTheRun(t *testing.T) {
 	db := pgtest.New(t)
 	// The first script ends the lock's backend and takes longer than the lock may go unseen.
 	kill := `select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and granted and pid <> pg_backend_pid() and database = (select oid from pg_database where datname = current_database()); select pg_sleep(1.1);`
-	_, err := migrate(t, db, skein.Config{Source: scripts("V1__a.sql", kill, "V2__b.sql", "create table b(id int);")})
+	_, err := migrate(t, db, skein.Config{ReconnectDeadline: -1, Source: scripts("V1__a.sql", kill, "V2__b.sql", "create table b(id int);")})
 	var e *skein.Error
 	if !errors.As(err, &e) || !strings.Contains(e.Message, "the migration lock was lost") {
 		t.Fatalf("error %v", err)

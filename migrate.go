@@ -29,14 +29,18 @@ func (r *run) migrate(ctx context.Context, result *MigrateResult) error {
 		return err
 	}
 	if !r.cfg.SkipValidate {
-		if err := r.validateFirst(ctx); err != nil {
+		if err := r.surviving(ctx, func() error { return r.validateFirst(ctx) }); err != nil {
 			return err
 		}
 	}
 	if err := r.createSchemas(ctx, false); err != nil {
 		return err
 	}
-	if err := r.ensureHistory(ctx); err != nil {
+	ensure := func() error { return r.ensureHistory(ctx) }
+	if !r.cfg.BaselineOnMigrate { // its callbacks must not run twice
+		ensure = func() error { return r.surviving(ctx, func() error { return r.ensureHistory(ctx) }) }
+	}
+	if err := ensure(); err != nil {
 		return err
 	}
 	err := r.fire(ctx, "beforeMigrate")
@@ -149,7 +153,12 @@ func (r *run) nonEmpty(ctx context.Context) ([]string, error) {
 
 // runPending decides what is pending and runs it.
 func (r *run) runPending(ctx context.Context, result *MigrateResult) error {
-	plan, entries, err := r.planUnderLock(ctx, migration.PlanMigrate)
+	var plan migration.Plan
+	var entries []migration.Entry
+	err := r.surviving(ctx, func() (err error) {
+		plan, entries, err = r.planUnderLock(ctx, migration.PlanMigrate)
+		return err
+	})
 	// A plan that is refused has a current version too, and its document names it.
 	result.Initial, _ = migration.CurrentVersion(entries)
 	if err != nil {
@@ -182,7 +191,18 @@ func (r *run) runPending(ctx context.Context, result *MigrateResult) error {
 // runRest plans anew after another run has come in between.
 func (r *run) runRest(ctx context.Context, result *MigrateResult) error {
 	rest := MigrateResult{Target: result.Target}
-	err := r.runPending(ctx, &rest)
+	err := r.ensureHistory(ctx) // a new primary may not even have the table
+	if err == nil {
+		err = r.runPending(ctx, &rest)
+	}
+	// What a new primary did not have was run there once more.
+	result.Applied = slices.DeleteFunc(result.Applied, func(a AppliedMigration) bool {
+		again := slices.ContainsFunc(rest.Applied, func(b AppliedMigration) bool { return b.Script == a.Script })
+		if again {
+			result.Took -= a.Took
+		}
+		return again
+	})
 	result.Applied = append(result.Applied, rest.Applied...)
 	result.Took += rest.Took
 	result.Remaining = rest.Remaining

@@ -23,8 +23,8 @@ func (r *run) companions(s *step, plan migration.Plan) []*step {
 		return nil
 	}
 	var more []*step
-	bytes := size(s.x.pieces)
-	for i := s.index + 1; i < len(plan.Steps) && len(more) < sliceSteps-1; i++ {
+	bytes, most := size(s.x.pieces), r.slice()
+	for i := s.index + 1; i < len(plan.Steps) && len(more) < most-1; i++ {
 		next := r.newStep(plan, i)
 		repeats := next.Script.Kind == migration.Repeatable
 		if repeats != (s.Script.Kind == migration.Repeatable) || !r.accompanies(next) {
@@ -74,6 +74,14 @@ func (r *run) runTogether(ctx context.Context, steps []*step, begin time.Time) e
 		s.x.addTo(m, s.start)
 	}
 	err := m.pipeline(ctx, r.conn, r.resultLimit())
+	if r.canGoOn(ctx, err) {
+		return &brokenOff{cause: err, steps: steps, give: func() error { return r.endTogether(ctx, err, steps, begin) }}
+	}
+	return r.endTogether(ctx, err, steps, begin)
+}
+
+// endTogether tells of the steps that are kept, all without an error, and completes the error of the one after them.
+func (r *run) endTogether(ctx context.Context, err error, steps []*step, begin time.Time) error {
 	kept := len(steps)
 	if err != nil {
 		if kept = r.kept(ctx, steps); !r.conn.Lost() {

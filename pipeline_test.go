@@ -87,7 +87,7 @@ func TestLostSliceIsDecidedByTheHistory(t *testing.T) {
 	if _, err := migrate(t, db, skein.Config{Source: src, TargetVersion: target("1")}); err != nil {
 		t.Fatal(err)
 	}
-	cfg := skein.Config{Source: src, Connection: func(context.Context) (*pgx.ConnConfig, error) {
+	cfg := skein.Config{Source: src, ReconnectDeadline: -1, Connection: func(context.Context) (*pgx.ConnConfig, error) {
 		cc, err := pgx.ParseConfig(db.URL)
 		if err != nil {
 			return nil, err

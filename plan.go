@@ -65,7 +65,11 @@ func (r *run) runSteps(ctx context.Context, plan migration.Plan, before func(*mi
 	if err := r.programsFor(plan); err != nil {
 		return done, err
 	}
-	g, err := r.openGroup(ctx, plan)
+	var g *group
+	err := r.surviving(ctx, func() (err error) {
+		g, err = r.openGroup(ctx, plan)
+		return err
+	})
 	if err != nil {
 		return done, err
 	}
@@ -75,7 +79,12 @@ func (r *run) runSteps(ctx context.Context, plan migration.Plan, before func(*mi
 		}
 	}
 	if err == nil {
-		err = r.closeGroup(ctx, g)
+		if err = r.closeGroup(ctx, g); err != nil {
+			err = r.mend(ctx, err, g)
+		}
+	}
+	if errors.Is(err, errRestart) {
+		return r.runSteps(ctx, plan, before)
 	}
 	if err != nil && g != nil && g.mode == stepwise {
 		done = progress{failed: done.failed}
@@ -94,17 +103,25 @@ func (r *run) nextSteps(ctx context.Context, plan migration.Plan, before func(*m
 		e.Kept = strings.TrimPrefix(r.earlier(first), "; ")
 		return e
 	}
+	if err := r.outOfTime(); err != nil && (g == nil || g.mode != stepwise || first == 0) { // a group is one transaction
+		e := r.wrapped(err)
+		e.Kept = strings.TrimPrefix(r.earlier(first), "; ")
+		return e
+	}
 	if before != nil {
 		if err := before(plan.Steps[first].Script); err != nil {
 			return err
 		}
 	}
 	if err := r.stillLocked(ctx, first); err != nil {
-		return err
+		return r.mend(ctx, r.broken(ctx, err), g)
 	}
 	begin := time.Now()
 	s, err := r.prepareStep(ctx, plan, first, g)
 	if err != nil {
+		if r.canGoOn(ctx, err) {
+			return r.mend(ctx, r.broken(ctx, err), g)
+		}
 		done.failed = plan.Steps[first].Script
 		return r.beforeStart(err, done.failed, first)
 	}
@@ -114,6 +131,7 @@ func (r *run) nextSteps(ctx context.Context, plan migration.Plan, before func(*m
 	} else {
 		err = r.runTogether(ctx, steps, begin)
 	}
+	err = r.mend(ctx, err, g)
 	for _, s := range steps {
 		if s.recorded {
 			done.add(s)
@@ -121,6 +139,14 @@ func (r *run) nextSteps(ctx context.Context, plan migration.Plan, before func(*m
 	}
 	if done.failed = nil; err != nil {
 		done.failed = plan.Steps[min(len(done.steps), len(plan.Steps)-1)].Script
+	}
+	return err
+}
+
+// mend goes on after a connection that broke.
+func (r *run) mend(ctx context.Context, err error, g *group) error {
+	if b, ok := errors.AsType[*brokenOff](err); ok {
+		return r.goOn(ctx, b, g)
 	}
 	return err
 }

@@ -172,6 +172,9 @@ func (c *Config) check() error {
 	if c.ConnectRetries < 0 || c.ConnectRetriesInterval < 0 {
 		say("connectRetries and connectRetriesInterval must not be negative")
 	}
+	if c.TimeBudget < 0 {
+		say("timeBudget must not be negative")
+	}
 	if c.LockRetryCount != nil && *c.LockRetryCount < -1 {
 		say("lockRetryCount must be -1 (no bound) or more")
 	}

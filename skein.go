@@ -66,7 +66,11 @@ type run struct {
 	masks      secret.Redactor        // knows the secrets
 	login      *pgx.ConnConfig        // of the newest connection
 	heeded     atomic.Pointer[heeded] // under ErrorOverrides: the statement that runs
-	baselined  bool                   // the baseline's row went in together with the schemas
+	insist     bool                   // on a server that takes writes, when connecting
+	began      time.Time
+	longest    time.Duration // that a step of this run took
+	breaks     int           // connections that broke since a step was recorded last
+	baselined  bool          // the baseline's row went in together with the schemas
 }
 
 // open loads the scripts while the connection is made and the target looked at, and brings both together. The server
@@ -76,7 +80,7 @@ func open(ctx context.Context, cfg Config) (*run, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
-	r := &run{cfg: cfg}
+	r := &run{cfg: cfg, began: time.Now()}
 	r.learn(nil)
 	early, giveUp := context.WithCancel(ctx)
 	defer giveUp()
@@ -155,24 +159,7 @@ func (r *run) begin(ctx context.Context, files, callbacks source.Release) error 
 	if err != nil {
 		return err
 	}
-	if !r.has("afterConnect") && r.cfg.InitSQL == "" {
-		r.session = postgres.CleanSession(r.cfg.Role)
-		return nil
-	}
-	// Until the session is captured there is nothing to go back to: what initSql and afterConnect set is meant to stay.
-	if err := r.fire(ctx, "afterConnect"); err != nil {
-		return r.writes(err, "afterConnect")
-	}
-	texts := []string{r.cfg.InitSQL}
-	for _, c := range r.callbacks {
-		if c.Event == "afterConnect" && c.Type == migration.TypeSQL {
-			texts = append(texts, c.Text)
-		}
-	}
-	if r.session, err = r.conn.CaptureSession(ctx, texts...); err != nil {
-		return r.wrap(err)
-	}
-	return r.survey(ctx) // the search path may be another now
+	return r.settleSession(ctx)
 }
 
 // survey reads the facts and checks that a history table is one.
@@ -359,7 +346,7 @@ func (r *run) dial(ctx context.Context, name string) (*postgres.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return postgres.Open(ctx, cfg, opt)
+	return r.openConn(ctx, cfg, opt)
 }
 
 func (r *run) connOptions(name string) (postgres.Options, error) {

@@ -12,7 +12,8 @@ import (
 
 // group is the state of a run whose steps share one transaction.
 type group struct {
-	mode mode // stepwise: one transaction; outside: Mixed allowed a member that refuses one
+	mode  mode            // stepwise: one transaction; outside: Mixed allowed a member that refuses one
+	known []migration.Row // the history as it was before
 }
 
 // step is a migration of a plan on its way: what is sent, and the row that records it.
@@ -108,7 +109,10 @@ func (s *step) done(took time.Duration) {
 	if s.row.ExecutionTime == postgres.ServerMillis {
 		s.row.ExecutionTime = int(took.Milliseconds())
 	}
-	s.recorded, s.took = true, took
+	if s.recorded, s.took = true, took; !s.x.hold {
+		r.breaks = 0
+	}
+	r.longest = max(r.longest, took)
 	r.changed()
 	r.rows = append(r.rows, s.row)
 	if !r.cfg.SkipExecutingMigrations {
@@ -121,6 +125,9 @@ func (r *run) runStep(ctx context.Context, s *step, begin time.Time) error {
 	s.row.Rank = r.nextRank()
 	s.start()
 	if err := r.perform(ctx, s.x, s.Script, &s.row); err != nil {
+		if !s.x.began && r.canGoOn(ctx, err) {
+			return &brokenOff{cause: err, steps: []*step{s}, give: func() error { return r.stepFailed(ctx, err, s) }}
+		}
 		return r.stepFailed(ctx, err, s)
 	}
 	s.done(time.Since(begin))
@@ -229,6 +236,9 @@ func (r *run) stepFailed(ctx context.Context, err error, s *step) error {
 		out.Kept = "nothing of " + name(s.Script) + " was kept" + r.earlier(s.index)
 		if !s.x.mode.transactional() {
 			out.Kept = fmt.Sprintf("what %s did before stays, and the next run goes on from there; it is not recorded as %s", name(s.Script), r.way.recorded()) + r.earlier(s.index)
+		}
+		if out.Kind == KindConnection && ctx.Err() == nil && r.cfg.ReconnectDeadline >= 0 && r.breaks < maxBreaks && !s.x.began {
+			return &brokenOff{cause: out, give: func() error { return out }}
 		}
 		return out
 	}

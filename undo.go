@@ -42,7 +42,12 @@ func (r *run) undo(ctx context.Context, result *UndoResult) error {
 }
 
 func (r *run) takeBack(ctx context.Context, result *UndoResult) error {
-	plan, entries, err := r.planUnderLock(ctx, migration.PlanUndo)
+	var plan migration.Plan
+	var entries []migration.Entry
+	err := r.surviving(ctx, func() (err error) {
+		plan, entries, err = r.planUnderLock(ctx, migration.PlanUndo)
+		return err
+	})
 	if err != nil {
 		return err
 	}

@@ -1,9 +1,11 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -58,6 +60,8 @@ func engineConfig(s *config.Settings, p Process, flyway bool, secrets *secret.Re
 	c.MarkApplied = check(&d, "skein.markApplied", versionOrNone)
 	c.RunAgain = check(&d, "skein.runAgain", versionOrNone)
 	c.IgnoreMigrationPatterns = d.ignorePatterns()
+	c.ReconnectDeadline = time.Duration(cmp.Or(s.Int("skein.reconnectDeadline"), -1)) * time.Second
+	c.TimeBudget = check(&d, "skein.timeBudget", duration)
 	c.RequireMigrations = orElse(s, "skein.requireMigrations", !flyway)
 	if err := migration.CheckEncoding(c.Encoding); err != nil {
 		d.addCoded(config.Fault, "encoding", err)
@@ -246,4 +250,16 @@ func shownTarget(s *config.Settings) string {
 		return strings.TrimSpace(config.RedactURL(s.Text("url")))
 	}
 	return "********"
+}
+
+// duration reads "90s", "10m" or "1h30m"; nothing is zero.
+func duration(text string) (time.Duration, error) {
+	if text == "" {
+		return 0, nil
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil || d <= 0 {
+		return 0, fmt.Errorf("%q is not a duration such as 90s, 10m or 1h30m", text)
+	}
+	return d, nil
 }

@@ -29,7 +29,7 @@ var verbs = []verb{
 		Settings: []string{
 			"locations", "target", "cherryPick", "outOfOrder", "schemas", "defaultSchema", "table", "baselineOnMigrate", "baselineVersion", "validateOnMigrate",
 			"placeholders.*", "mixed", "group", "installedBy", "lockRetryCount", "skipExecutingMigrations", "skein.keepSessionState", "skein.role", "skein.requireMigrations",
-			"dryRunOutput",
+			"skein.reconnectDeadline", "skein.timeBudget", "dryRunOutput",
 		},
 	},
 	{
@@ -37,8 +37,9 @@ var verbs = []verb{
 		Text: "Runs the undo script (U2__x.sql for version 2) of the versioned migration that was applied last, and records it; the\n" +
 			"version is pending again. With target it goes back, the latest first, to the target version and undoes that one too;\n" +
 			"with cherryPick it undoes what is listed, the last of the list first. Repeatable migrations are left alone.",
-		Example:  []string{"undo", "undo -target=7", "undo -cherryPick=7 info"},
-		Settings: []string{"locations", "target", "cherryPick", "undoSqlMigrationPrefix", "group", "mixed", "installedBy", "lockRetryCount", "skipExecutingMigrations", "dryRunOutput"},
+		Example: []string{"undo", "undo -target=7", "undo -cherryPick=7 info"},
+		Settings: []string{"locations", "target", "cherryPick", "undoSqlMigrationPrefix", "group", "mixed", "installedBy", "lockRetryCount", "skipExecutingMigrations",
+			"skein.reconnectDeadline", "skein.timeBudget", "dryRunOutput"},
 	},
 	{
 		Name: "info", Summary: "show every migration and its state",

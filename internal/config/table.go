@@ -166,6 +166,8 @@ var table = build([]Key{
 	{Name: "skein.durableEach", Kind: Boolean, Default: "false", Forms: global, Note: "wait for the disk at the commit of each script, not of each 100 small ones"},
 	{Name: "skein.stallBudget", Kind: Integer, Default: "1000", Forms: global, Note: "milliseconds that a script's wait for a lock may hold others up; 0: wait as PostgreSQL does"},
 	{Name: "skein.lockDeadline", Kind: Integer, Default: "600", Min: 1, Forms: global, Note: "seconds that a script may wait for a moment that fits stallBudget"},
+	{Name: "skein.reconnectDeadline", Kind: Integer, Default: "60", Forms: global, Note: "seconds to come back after a connection broke in the middle of a run; 0: never"},
+	{Name: "skein.timeBudget", Forms: global, Note: "10m: begin no script that may not fit; what is left waits for the next run, exit code 9"},
 	{Name: "skein.requireMigrations", Kind: Boolean, Default: "true", Forms: global, Note: "finding no migrations is an error (under the name flyway: a warning)"},
 	{Name: "skein.ignoreJavaMigrations", Kind: List, Forms: global, Note: "versions, or *: rows of Java migrations that need no file"},
 	{Name: "skein.role", Forms: global, Note: "the role that owns what the run creates (SET ROLE)"},

@@ -33,6 +33,8 @@ var provenElsewhere = map[string]string{
 	"skein.exitCodes":            "../cli/testdata/script/arguments.txtar",
 	"skein.ignoreJavaMigrations": "TestIgnoredJavaMigrations",
 	"skein.keepSessionState":     "TestKeepSessionStateLeaksAsFlywayDoes",
+	"skein.reconnectDeadline":    "TestLosingTheLockStopsTheRun",
+	"skein.timeBudget":           "TestTimeBudget",
 	"skein.requireMigrations":    "../cli/testdata/script/db_bad_input.txtar",
 	"skein.role":                 "TestRoleOwnsEverything",
 	"undoSqlMigrationPrefix":     "../cli/testdata/script/db_undo.txtar",

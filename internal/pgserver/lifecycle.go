@@ -58,7 +58,11 @@ func (s *Server) launch(ctx context.Context) error {
 // file; unlike a connection attempt it needs no password and leaves no log line.
 func postmasterReady(dataDir string, pid int) bool {
 	lines := pidFile(dataDir)
-	return len(lines) >= 8 && lines[0] == strconv.Itoa(pid) && strings.TrimSpace(lines[7]) == "ready"
+	if len(lines) < 8 || lines[0] != strconv.Itoa(pid) {
+		return false
+	}
+	status := strings.TrimSpace(lines[7])
+	return status == "ready" || status == "standby" // which, after a while, may take readers
 }
 
 // pidFile returns postmaster.pid's lines: pid, data directory, start time,

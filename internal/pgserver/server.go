@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/url"
 	"os"
@@ -53,6 +54,9 @@ type Options struct {
 	// LogFile receives the server's log, appended; empty is a file in the
 	// server's folder.
 	LogFile string
+	// StandbyOf makes the server a hot standby of that one, which has the same binaries and no password, and is restarted
+	// for it. Settings come on top of the primary's; the two Init fields do not count.
+	StandbyOf *Server
 	// Password makes a random password and demands it (scram-sha-256);
 	// otherwise every local connection is trusted.
 	Password bool
@@ -119,10 +123,20 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 
 // prepare fills the data directory: initdb or its cached outcome, then settings.
 func (s *Server) prepare(ctx context.Context, o Options, in Installation, say func(string)) error {
-	if err := s.initialize(ctx, o, in, say); err != nil {
+	settings := maps.Clone(o.Settings)
+	var err error
+	if o.StandbyOf != nil {
+		if settings == nil {
+			settings = map[string]string{}
+		}
+		err = s.follow(ctx, o.StandbyOf, settings)
+	} else {
+		err = s.initialize(ctx, o, in, say)
+	}
+	if err != nil {
 		return err
 	}
-	return s.writeSettings(o.Settings)
+	return s.writeSettings(settings)
 }
 
 // launchOn launches on the ports it is given until PostgreSQL can bind one:

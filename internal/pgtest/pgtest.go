@@ -162,6 +162,11 @@ func Server(t testing.TB, more map[string]string) *pgserver.Server {
 	if err != nil {
 		t.Fatalf("pgtest: %v", err)
 	}
+	stopAfter(t, s)
+	return s
+}
+
+func stopAfter(t testing.TB, s *pgserver.Server) {
 	t.Cleanup(func() {
 		ctx, cancel := context.WithCancel(context.Background())
 		cancel() // at once: the data is not needed
@@ -169,6 +174,18 @@ func Server(t testing.TB, more map[string]string) *pgserver.Server {
 			t.Errorf("pgtest: %v", err)
 		}
 	})
+}
+
+// Standby starts a hot standby of a server that Server gave, which is restarted for it, and stops it after the test.
+func Standby(t testing.TB, primary *pgserver.Server) *pgserver.Server {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	s, err := pgserver.Start(ctx, pgserver.Options{BinDir: primary.BinDir, Dir: pgserver.MemoryDir(), StandbyOf: primary})
+	if err != nil {
+		t.Fatalf("pgtest: %v", err)
+	}
+	stopAfter(t, s)
 	return s
 }
 

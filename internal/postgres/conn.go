@@ -165,6 +165,12 @@ func (c *Conn) InTransaction() (open, failed bool) {
 // Lost reports whether the connection is gone.
 func (c *Conn) Lost() bool { return c.pg.IsClosed() }
 
+// InRecovery reports whether the server is a standby at this moment.
+func (c *Conn) InRecovery(ctx context.Context) (bool, error) {
+	rows, err := c.query(ctx, "select pg_catalog.pg_is_in_recovery()")
+	return err == nil && *rows[0][0] == "t", err
+}
+
 // ConnectFailure says why a connection could not be made.
 type ConnectFailure struct {
 	Where string // host:port, several joined by ", "

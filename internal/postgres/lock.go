@@ -57,6 +57,9 @@ func (l *Lock) Check(ctx context.Context) error {
 	return l.conn.Exec(ctx, ";", nil)
 }
 
+// Lost reports whether the lock's connection is gone.
+func (l *Lock) Lost() bool { return l.conn.Lost() }
+
 // Free reports whether nobody holds the advisory lock of that key at this moment.
 func (c *Conn) Free(ctx context.Context, key int64) (bool, error) {
 	rows, err := c.query(ctx, fmt.Sprintf("select pg_catalog.pg_try_advisory_xact_lock(%d)", key))
