@@ -32,6 +32,7 @@ var floors = map[string]int{
 
 	"migration":        1,
 	"internal/txblock": 1,
+	"internal/watch":   1,
 
 	"adoption":          2,
 	"internal/lint":     2,
