@@ -45,6 +45,7 @@ func (p *piece) changesRows() bool {
 
 // several sends statements of a batch in one message, with what already waits in m.
 func (x *execution) several(ctx context.Context, m *message, pieces []*piece) error {
+	x.run.work.reached(x, pieces[0], false)
 	for _, p := range pieces {
 		m.add(p, p.sql())
 	}
