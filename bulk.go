@@ -75,6 +75,7 @@ func (p *piece) size() int { return p.stmt.End - p.stmt.Start }
 // several sends statements in one go, behind what already waits in m.
 func (x *execution) several(ctx context.Context, m *message, pieces []*piece, joined bool) error {
 	begin := time.Now()
+	x.run.work.reached(x, pieces[0], false)
 	for _, p := range pieces {
 		m.own(x.bound(p)...)
 		m.add(p, p.sql())

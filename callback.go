@@ -62,7 +62,7 @@ func (r *run) callback(ctx context.Context, c *migration.Callback) error {
 	}
 	r.report(CallbackStarted{Callback: c, Transactional: m.transactional()})
 	r.changed() // real callbacks do edit the history
-	return r.runText(ctx, pieces, m)
+	return r.runText(ctx, c.Path, pieces, m)
 }
 
 // fireError runs the callbacks of an error event. Their own failure is a warning: the error that called them is the

@@ -17,8 +17,9 @@ type Config struct {
 	URL string
 	// Connection gives the parameters of each new connection (a fresh token, a dialer of one's own) and wins over URL.
 	// They are parameters and not a connection because the server's notices have to be heard from its first message on.
-	// A run opens at most two connections at a time: one that works and, when something is to be changed, one that holds
-	// the migration lock.
+	// A run opens at most three connections at a time: one that works; when something is to be changed, one that holds the
+	// migration lock; and, with Report, one that looks at scripts that run for more than a second. It may be called while
+	// an earlier call has not returned.
 	Connection func(ctx context.Context) (*pgx.ConnConfig, error)
 	// ConnectRetries is how often a failed connection is tried again, after 1, 2, 4 … seconds, each wait at most
 	// ConnectRetriesInterval seconds (0 means 120). 0 means: never.
@@ -155,6 +156,9 @@ type Config struct {
 	// has a time for each, and Standing tells how the migrations stand before and after. It costs a round trip for each
 	// statement and two for each script.
 	Account bool
+
+	// NoProgress does without Progress events and the connection that they need.
+	NoProgress bool
 
 	// Report hears what happens, as it happens, one event at a time. Nil means nobody listens.
 	Report func(Event)

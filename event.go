@@ -106,6 +106,35 @@ type (
 		Done, Total int
 		Line        int // of the statement that comes next; 0: all were done
 	}
+	// Progress comes about once a second while a script or callback that has been running for more than a second still
+	// is. To read what the server says of it, a run then opens one more connection; what that may not see, or cannot read,
+	// is left out, and the run goes on.
+	Progress struct {
+		Script       *migration.Script // nil: a callback
+		Path         string            // the file that the statement stands in
+		Index, Total int               // of the script, as in StepStarted; Total is 0 for a callback
+		// Statement is which one of the file's Statements runs, from 1. 0: not known, or it is a program.
+		Statement, Statements int
+		Line                  int           // of the statement; 0: not known
+		SQL                   string        // its beginning, on one line
+		Took                  time.Duration // since the statement began, as the server says if it can be asked
+		ScriptTook            time.Duration // since the script began
+
+		// Command is what pg_stat_progress_* calls the work: "CREATE INDEX", "VACUUM", "COPY", "CLUSTER", "ANALYZE". "" and
+		// the fields with it zero: PostgreSQL counts nothing for this statement.
+		Command  string
+		Phase    string // PostgreSQL's word for the part of it that goes on; "" where there is one only
+		Relation string // the table; "": none
+		// Done of All units of the phase are behind it. All is 0 where the whole is not known; see Percent.
+		Done, All int64
+		Unit      string        // "blocks", "rows", "bytes", "indexes", "statistics", "lockers" (transactions to wait for)
+		Rows      int64         // rows so far; 0 also where they are not counted
+		Left      time.Duration // of this phase, at the speed of the last half minute; 0: not known
+
+		Wait     string   // what the server waits for, "Lock:relation"; "": it works
+		Blockers []Holder // who has what the statement waits for; texts in quotes are left out of their queries
+		Behind   int      // sessions that wait because of the statement, counted up to 100
+	}
 	// StepDone comes after each script that ran and was recorded.
 	StepDone struct {
 		Script       *migration.Script
@@ -236,6 +265,7 @@ func (GaveWay) event()         {}
 func (StepStarted) event()     {}
 func (Resumed) event()         {}
 func (StepDone) event()        {}
+func (Progress) event()        {}
 func (StatementDone) event()   {}
 func (QueryResult) event()     {}
 func (Notice) event()          {}

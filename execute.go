@@ -198,6 +198,7 @@ func (x *execution) finish(ctx context.Context, m *message) error {
 // statement sends one statement, together with what already waits in m.
 func (x *execution) statement(ctx context.Context, m *message, p *piece) error {
 	r := x.run
+	r.work.reached(x, p, false)
 	if p.callback != nil {
 		if err := m.send(ctx, r.conn, 0, nil); err != nil {
 			return err
@@ -216,6 +217,7 @@ func (x *execution) answered(p *piece, res postgres.Result, took time.Duration) 
 	if x.run.cfg.Report == nil {
 		return
 	}
+	x.run.work.reached(x, p, true)
 	line := p.line()
 	if len(res.Columns) > 0 && !x.run.cfg.DiscardQueryResults {
 		x.run.report(QueryResult{Path: p.text.path, Line: line, Columns: res.Columns, Rows: res.Values, Total: res.Rows})
@@ -269,8 +271,11 @@ func (r *run) reset() []string {
 }
 
 // runText runs a text that is no migration: a callback.
-func (r *run) runText(ctx context.Context, pieces []*piece, m mode) error {
-	return (&execution{run: r, mode: m, pieces: pieces}).execute(ctx)
+func (r *run) runText(ctx context.Context, path string, pieces []*piece, m mode) error {
+	x := &execution{run: r, mode: m, pieces: pieces}
+	r.beginWork(spot{path: path, x: x})
+	defer r.work.end()
+	return x.execute(ctx)
 }
 
 // copyFailure places an error of COPY: at the data line that the server names, if it names one.

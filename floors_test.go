@@ -33,6 +33,7 @@ var floors = map[string]int{
 	"migration":        1,
 	"internal/txblock": 1,
 	"internal/stall":   1,
+	"internal/watch":   1,
 
 	"adoption":          2,
 	"internal/lint":     2,

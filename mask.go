@@ -53,6 +53,8 @@ func (r *run) masked(e Event) Event {
 	case GaveWay:
 		e.Why = mask(e.Why)
 		return e
+	case Progress:
+		return maskedProgress(e, mask)
 	case ProgramOutput:
 		e.Text = mask(e.Text)
 		return e
@@ -87,6 +89,15 @@ func (r *run) masked(e Event) Event {
 		}
 		e.Rows = rows
 		return e
+	}
+	return e
+}
+
+// maskedProgress is its own part, for the slice that it holds.
+func maskedProgress(e Progress, mask func(string) string) Progress {
+	e.SQL = mask(e.SQL)
+	for i := range e.Blockers { // nobody else has the slice
+		e.Blockers[i].Query = mask(e.Blockers[i].Query)
 	}
 	return e
 }

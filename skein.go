@@ -62,6 +62,7 @@ type run struct {
 	prefetched bool              // rows are from the start of the run, and nothing has happened since
 	lockSeen   time.Time         // last sign of life of the lock
 	reporting  sync.Mutex
+	work       atWork
 	warnings   []string
 	masks      secret.Redactor        // knows the secrets
 	login      *pgx.ConnConfig        // of the newest connection
@@ -307,6 +308,7 @@ func (r *run) serverVersion() string {
 func (r *run) exists(schema string) bool { return slices.Contains(r.facts.Existing, schema) }
 
 func (r *run) close() {
+	r.work.close()
 	r.ahead.Wait()
 	if r.lock != nil {
 		r.lock.Close()

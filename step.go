@@ -94,6 +94,7 @@ func (s *step) surround(script []*piece) error {
 // start tells that the step begins.
 func (s *step) start() {
 	r := s.x.run
+	r.beginWork(spot{script: s.Script, path: s.Script.Path, index: s.index, total: s.total, x: s.x})
 	for _, e := range s.events {
 		r.report(e)
 	}
@@ -106,6 +107,7 @@ func (s *step) start() {
 // done notes that the step is recorded, for good.
 func (s *step) done(took time.Duration) {
 	r := s.x.run
+	r.work.end()
 	if s.row.ExecutionTime == postgres.ServerMillis {
 		s.row.ExecutionTime = int(took.Milliseconds())
 	}
@@ -232,6 +234,7 @@ func (r *run) afterEachError(ctx context.Context) {
 
 // stepFailed runs the callbacks of a failed step and completes its error. A step that its fence kept out has not begun.
 func (r *run) stepFailed(ctx context.Context, err error, s *step) error {
+	r.work.end()
 	if out := r.fencedOff(err); out != nil {
 		out.Kept = "nothing of " + name(s.Script) + " was kept" + r.earlier(s.index)
 		if !s.x.mode.transactional() {

@@ -35,6 +35,10 @@ func main() {
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
 		StdoutIsTerm: term.IsTerminal(int(os.Stdout.Fd())), StderrIsTerm: term.IsTerminal(int(os.Stderr.Fd())),
 		Width: width, Demo: play,
+		Columns: func() int {
+			columns, _, _ := term.GetSize(int(os.Stderr.Fd())) // 0 where it is no terminal
+			return columns
+		},
 	}))
 }
 

@@ -32,6 +32,8 @@ type Process struct {
 	Stdout, Stderr             io.Writer
 	StdoutIsTerm, StderrIsTerm bool
 	Width                      int // columns of the terminal on stdout; 0: it is none
+	// Columns is how wide the terminal on stderr is now; nil or 0: not known.
+	Columns func() int
 
 	// Demo plays the demo. It is handed in because it stands on the same floor as this package.
 	Demo func(context.Context, Demo) error
@@ -257,6 +259,8 @@ func (r *runner) prepare() error {
 		return err
 	}
 	r.narrator = &narrator{console: r.console}
+	r.liveness(r.settings.Text("skein.progress"))
+	engine.NoProgress = r.console.noProgress
 	if r.console.flyway {
 		r.narrator.target = shownTarget(r.settings)
 	}
@@ -291,6 +295,14 @@ func (r *runner) colours(setting string) {
 	if r.console.flyway {
 		// Flyway's lines go to both, and its table has no colours.
 		r.console.paintOut, r.console.colour = false, out
+	}
+}
+
+// liveness decides how progress is shown. A dumb terminal cannot write a line again.
+func (r *runner) liveness(setting string) {
+	r.console.noProgress = strings.EqualFold(setting, "never")
+	if strings.EqualFold(setting, "auto") && r.process.StderrIsTerm && r.process.env("TERM") != "dumb" {
+		r.console.live = &live{columns: r.process.Columns}
 	}
 }
 

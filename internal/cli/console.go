@@ -26,16 +26,18 @@ type console struct {
 	file           io.Writer // a copy of every line, uncoloured; nil: none
 	redactor       *secret.Redactor
 
-	flyway   bool
-	quiet    bool
-	debug    bool
-	json     bool // one document on stdout, nothing beside it
-	jsonLogs bool
-	onlyRaw  bool // nothing but raw on stdout
-	colour   bool // of stdout under flyway, of stderr under skein
-	paintOut bool // colour of results
+	flyway     bool
+	quiet      bool
+	debug      bool
+	json       bool // one document on stdout, nothing beside it
+	jsonLogs   bool
+	onlyRaw    bool // nothing but raw on stdout
+	noProgress bool // the setting progress=never
+	colour     bool // of stdout under flyway, of stderr under skein
+	paintOut   bool // colour of results
 
-	mu sync.Mutex
+	mu   sync.Mutex
+	live *live // where progress is shown, on stderr; nil: it is no terminal
 }
 
 type level string
@@ -165,10 +167,29 @@ func (c *console) jsonLog(l level, text string) {
 	c.write(c.stderr, b.String(), "")
 }
 
-// write is the only way out of the program: everything passes the redactor here. plain goes to the output file.
+// show puts lines at the bottom of the terminal until something else is printed; no lines take those away that are there.
+func (c *console) show(lines ...string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.live == nil:
+	case len(lines) == 0:
+		_, _ = io.WriteString(c.stderr, c.live.erase())
+	default:
+		for i := range lines {
+			lines[i] = c.redactor.String(lines[i]) // before it is cut
+		}
+		_, _ = io.WriteString(c.stderr, c.live.paint(lines, c.colour))
+	}
+}
+
+// write is, but for show, the only way out of the program: everything passes the redactor here. plain goes to the output file.
 func (c *console) write(to io.Writer, text, plain string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.live != nil {
+		_, _ = io.WriteString(c.stderr, c.live.erase())
+	}
 	// An unwritable stdout must not stop a migration; the file's error is noticed when it is closed.
 	_, _ = io.WriteString(to, c.redactor.String(text))
 	if c.file != nil && plain != "" {

@@ -21,10 +21,16 @@ type narrator struct {
 	removed       int                // failed rows that this repair deleted
 	deleted       int                // rows that it marked as deleted
 	notFailed     bool               // the line that no failed row was found is printed
+	plain         plainProgress
 }
 
 // report is skein.Config.Report.
 func (n *narrator) report(event skein.Event) {
+	if p, ok := event.(skein.Progress); ok {
+		n.progress(p)
+		return
+	}
+	n.console.show()
 	switch e := event.(type) {
 	case skein.Connected:
 		n.connected(e)
@@ -48,6 +54,7 @@ func (n *narrator) report(event skein.Event) {
 		n.console.info("%s", decided(e))
 	case skein.Resumed:
 		n.resumed(e)
+	case skein.Progress: // see above
 	case skein.Standing: // info is the verb that prints it
 	case skein.StatementDone:
 		n.console.debugf("%s:%d: %s, %d rows%s", e.Path, e.Line, e.Tag, e.Rows, took(e.Took))

@@ -30,6 +30,8 @@ func (p *progress) hear(event skein.Event) {
 		}
 		p.tell(e.Script, "Starting "+of+e.Script.Path+" ...", 3*e.Total)
 		p.tell(e.Script, doing+e.Script.Path, 3*e.Total)
+	case skein.Progress:
+		p.work(e)
 	case skein.StepDone:
 		of := "migration of "
 		if e.Script.Kind == migration.Undo {
@@ -37,6 +39,19 @@ func (p *progress) hear(event skein.Event) {
 		}
 		p.tell(e.Script, "Successfully completed "+of+e.Script.Path, 3*e.Total)
 	}
+}
+
+// work is a line of Skein's own among those that Flyway has, about a script that runs for long. Under the name flyway there
+// is none.
+func (p *progress) work(e skein.Progress) {
+	if p.console.flyway {
+		return
+	}
+	blockers := list{}
+	for _, b := range e.Blockers {
+		blockers = append(blockers, sessionObject(b))
+	}
+	p.console.write(p.console.stderr, oneLine(object{"tag": "work", "message": strings.Join(progressLines(e), "; "), "work": workObject(e), "blockers": blockers})+"\n", "")
 }
 
 func (p *progress) tell(script *migration.Script, message string, total int) {

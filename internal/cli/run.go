@@ -97,6 +97,8 @@ func (r *runner) verb(ctx context.Context, verb string) outcome {
 	switch verb {
 	case "plan":
 		return r.planned(ctx)
+	case "watch":
+		return r.watch(ctx)
 	case "migrate":
 		var result *skein.MigrateResult
 		result, o.err = skein.Migrate(ctx, r.engine)

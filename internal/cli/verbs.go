@@ -101,6 +101,17 @@ var verbs = []verb{
 			"ignoreMigrationPatterns", "skein.ignoreJavaMigrations", "outputType"},
 	},
 	{
+		Name: "watch", Summary: "show what a run elsewhere is doing",
+		Text: "Finds the run that works on the schema history, Skein's or Flyway's, on whatever machine, and shows script, statement,\n" +
+			"percentage and who waits for whom, with a verdict: working, blocked, stalled, orphaned (its client is gone and the\n" +
+			"server still works), unseen (this role may not look) or nothing running. It goes on until ^C; with --once it looks\n" +
+			"once, and the exit code is 0 for working and nothing running, 21 blocked, 22 stalled, 23 orphaned, 24 unseen (1 under\n" +
+			"the name flyway). It only reads; to see sessions of other roles takes pg_read_all_stats.",
+		Example:  []string{"watch", "watch --once", "watch --once -outputType=json"},
+		Settings: []string{"watch.stalledAfter", "locations", "schemas", "defaultSchema", "table", "outputType"},
+		Flags:    []string{"once"},
+	},
+	{
 		Name: "add", Summary: "write a new, empty migration file",
 		Text: "Makes an empty script with the next version, or with the time where versions hold one, and prints its path. All settings\n" +
 			"may be given without \"add.\" after the verb; as skein, the words after it are the description. It needs no database.",

@@ -22,6 +22,7 @@ type Conn struct {
 	cfg      *pgx.ConnConfig
 	instead  Instead // nil: the server itself
 	readOnly bool
+	views    []string // of the server's progress reports; nil until they are asked for
 }
 
 // Options are what Open adds to the connection's own parameters.
