@@ -99,7 +99,9 @@ func TestPlanHidesOtherSecrets(t *testing.T) {
 			"V2__b.sql", "insert into a values ($$"+key+"$$, current_setting('my.key'), '')",
 		),
 	}
-	with := func(url, password string) string { return strings.Replace(url, "postgres@", "postgres:"+password+"@", 1) }
+	with := func(url, password string) string {
+		return strings.Replace(url, "postgres@", "postgres:"+password+"@", 1)
+	}
 	if cfg.URL = with(byMigrate.URL, password); cfg.URL == byMigrate.URL {
 		t.Fatalf("no place for a password in %s", cfg.URL)
 	}
