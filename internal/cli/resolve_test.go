@@ -25,7 +25,8 @@ func TestVaultIsAskedAsTheSettingsSay(t *testing.T) {
 		mu.Lock()
 		defer mu.Unlock()
 		asked = append(asked, r.URL.Path+" "+r.Header.Get("X-Vault-Token")+" "+r.Header.Get("X-Vault-Namespace"))
-		fmt.Fprint(w, `{"data":{"flyway.table":"from_vault","key":"from-the-resolver"}}`)
+		fields := map[string]string{"/v1/kv/settings": `"flyway.table":"from_vault"`, "/v1/kv/shop": `"key":"from-the-resolver"`}
+		fmt.Fprint(w, `{"data":{`+fields[r.URL.Path]+`}}`)
 	}))
 	t.Cleanup(server.Close)
 	dir := t.TempDir()
