@@ -5,7 +5,7 @@ MAJORS   ?= 14 15 16 17 18
 FLYWAY   ?= $(CURDIR)/bin/flyway/flyway
 BENCH    ?= --tools psql,skein,migrate --work tiny,noop,latency --n 1000
 
-.PHONY: help build test test-race test-matrix conformance flyway-live report-screens fuzz bench cover lint cross fmt ci clean
+.PHONY: help build test test-race test-matrix conformance canary flyway-live report-screens fuzz bench cover lint cross fmt ci clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ test-matrix: ## all tests on each PostgreSQL of MAJORS (14 15 16 17 18)
 
 conformance: ## the real migration sets of ../shared/corpora against what Flyway left
 	SKEIN_CONFORMANCE=all go test -count=1 -v ./internal/conformance
+
+canary: ## every way in which a secret comes in, with every verb and every output (by default each way meets one output)
+	SKEIN_CANARY=all go test -count=1 -timeout 30m -v -run Canary ./internal/cli
 
 flyway-live: ## Flyway and Skein in turn, and Flyway against the recordings (FLYWAY=path; UPDATE=1 records)
 	@[ -x "$(FLYWAY)" ] || internal/conformance/flywaylive/fetch.sh "$(dir $(FLYWAY))"

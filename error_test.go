@@ -74,7 +74,7 @@ hint: fix the script, then run: skein migrate`,
 		kind:    skein.KindSQL, code: "FAILED_VERSIONED_MIGRATION", applied: 1,
 		want: `V2__b.sql:2: relation "nowhere" does not exist (42P01)
     2 | create index concurrently t_b on nowhere(id);
-the 1 statements of V2 before it stay (it ran outside a transaction), and the next run goes on with this one; it is not recorded as applied; 1 earlier script stays applied
+the statement of V2 before it stays (it ran outside a transaction), and the next run goes on with this one; it is not recorded as applied; 1 earlier script stays applied
 hint: fix the script, then run: skein migrate`,
 	},
 	{

@@ -35,7 +35,7 @@ func TestScriptOutsideATransactionGoesOn(t *testing.T) {
 		"an index": {
 			"create index concurrently a on orders(customer);\ncreate unique index concurrently b on orders(customer);\ncreate index concurrently c on orders(customer);", "",
 			"create index concurrently a on orders(customer);\ncreate index concurrently b on orders(customer);\ncreate index concurrently c on orders(customer);",
-			"V2__b.sql 1/3 line 2", "the 1 statements of V2 before it stay (it ran outside a transaction), and the next run goes on with this one",
+			"V2__b.sql 1/3 line 2", "the statement of V2 before it stays (it ran outside a transaction), and the next run goes on with this one",
 		},
 		"settings come again": {
 			"set maintenance_work_mem = '77MB';\ninsert into orders values (2000);\nselect 1/0;", outside,

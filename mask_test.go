@@ -66,10 +66,7 @@ func TestEveryTextOfAnEventIsMasked(t *testing.T) {
 		known[reflect.TypeOf(e).Name()] = true
 		filled := reflect.New(reflect.TypeOf(e)).Elem()
 		fill(filled, canary)
-		event, ok := r.masked(filled.Interface().(Event)).(Event)
-		if !ok {
-			t.Fatalf("%T is no event any more", e)
-		}
+		event := r.masked(filled.Interface().(Event))
 		texts(reflect.ValueOf(event), reflect.TypeOf(e).Name(), func(path, text string) {
 			for name := range harmless {
 				if path == name || strings.HasPrefix(path, name+".") {

@@ -314,7 +314,11 @@ func (r *run) stepError(ctx context.Context, err error, s *step) error {
 	case x.done == 0:
 		e.Kept = "nothing of " + name(script) + " was kept (its first statement failed)"
 	default:
-		e.Kept = fmt.Sprintf("the %d statements of %s before it stay (it ran outside a transaction), and the next run goes on with this one; it is not recorded as %s", x.done, name(script), r.way.recorded())
+		before := fmt.Sprintf("the %d statements of %s before it stay", x.done, name(script))
+		if x.done == 1 {
+			before = "the statement of " + name(script) + " before it stays"
+		}
+		e.Kept = before + " (it ran outside a transaction), and the next run goes on with this one; it is not recorded as " + r.way.recorded()
 	}
 	e.Kept += r.earlier(s.index)
 	return e

@@ -336,7 +336,7 @@ func (n *narrator) resumed(e skein.Resumed) {
 		n.console.info("%s: all of its statements were carried out by an earlier run that did not get to record it", e.Script.Path)
 		return
 	}
-	n.console.info("%s: %s of %d were carried out by an earlier run; going on with line %d", e.Script.Path, plural(e.Done, "statement"), e.Total, e.Line)
+	n.console.info("%s: %d of %s were carried out by an earlier run; going on with line %d", e.Script.Path, e.Done, plural(e.Total, "statement"), e.Line)
 }
 
 func decided(e skein.DecidedByHand) string {

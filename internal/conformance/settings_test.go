@@ -16,6 +16,30 @@ import (
 // provenElsewhere names, for settings whose effect the facts of a scenario cannot tell, the test that does, or the
 // script that uses it.
 var provenElsewhere = map[string]string{
+	"add.description":            "../cli/testdata/script/add.txtar",
+	"add.force":                  "../cli/testdata/script/add.txtar",
+	"add.location":               "../cli/testdata/script/add.txtar",
+	"add.nameOnly":               "../cli/testdata/script/add.txtar",
+	"add.timestamp":              "../cli/testdata/script/add.txtar",
+	"add.type":                   "../cli/testdata/script/add.txtar",
+	"add.version":                "../cli/testdata/script/add.txtar",
+	"init.force":                 "../cli/testdata/script/init.txtar",
+	"init.from":                  "../cli/testdata/script/init.txtar",
+	"outputProgress":             "../cli/testdata/script/db_output.txtar",
+	"plan.execute":               "../cli/testdata/script/db_trial.txtar",
+	"plan.format":                "../cli/testdata/script/db_plan.txtar",
+	"resolvers.*":                "TestVaultIsAskedAsTheSettingsSay",
+	"skein.allowProduction":      "TestTrialOnProduction",
+	"skein.journalSchema":        "../cli/testdata/script/db_journal.txtar",
+	"skein.markApplied":          "../cli/testdata/script/db_journal.txtar",
+	"skein.production":           "../cli/testdata/script/db_trial.txtar",
+	"skein.reason":               "../cli/testdata/script/db_journal.txtar",
+	"skein.runAgain":             "../cli/testdata/script/db_journal.txtar",
+	"skein.secretPlaceholders":   "TestNoCanaryLeaves",
+	"vault.namespace":            "TestVaultIsAskedAsTheSettingsSay",
+	"vault.secrets":              "TestVaultIsAskedAsTheSettingsSay",
+	"vault.token":                "TestVaultIsAskedAsTheSettingsSay",
+	"vault.url":                  "TestVaultIsAskedAsTheSettingsSay",
 	"cherryPick":                 "TestCherryPickRunsTheListInItsOrder",
 	"color":                      "../cli/testdata/script/db_commands.txtar",
 	"connectRetries":             "TestConnectRetries",
@@ -33,6 +57,8 @@ var provenElsewhere = map[string]string{
 	"skein.exitCodes":            "../cli/testdata/script/arguments.txtar",
 	"skein.ignoreJavaMigrations": "TestIgnoredJavaMigrations",
 	"skein.keepSessionState":     "TestKeepSessionStateLeaksAsFlywayDoes",
+	"skein.stallBudget":          "TestWhoseLockTimeout",
+	"skein.lockDeadline":         "TestLockDeadlineNamesTheHolder",
 	"skein.reconnectDeadline":    "TestLosingTheLockStopsTheRun",
 	"skein.timeBudget":           "TestTimeBudget",
 	"skein.requireMigrations":    "../cli/testdata/script/db_bad_input.txtar",
@@ -73,11 +99,12 @@ func TestSettingsMatter(t *testing.T) {
 	}
 }
 
-// uses reports whether a script names a setting.
+// uses reports whether a script names a setting: -key=value, --key value, or a variable. A verb's own may be without the
+// verb: -force for add.force.
 func uses(file string, k config.Key) bool {
 	text, err := os.ReadFile(file)
-	name := strings.TrimPrefix(k.Name, "skein.")
-	return err == nil && (strings.Contains(string(text), "-"+name+"=") || k.Variable != "" && strings.Contains(string(text), k.Variable))
+	name := k.Name[strings.LastIndexByte(k.Name, '.')+1:]
+	return err == nil && (strings.Contains(string(text), "-"+name) || strings.Contains(string(text), "-"+k.Name+"=") || k.Variable != "" && strings.Contains(string(text), k.Variable))
 }
 
 // without leaves a setting out of the command lines of a scenario.
