@@ -102,6 +102,9 @@ func (r *run) endTogether(ctx context.Context, err error, steps []*step, begin t
 			s.done(time.Since(begin))
 			return nil
 		}
+		if r.canGoOn(ctx, err) {
+			return &brokenOff{cause: err, steps: steps[kept : kept+1], give: func() error { return r.stepFailed(ctx, err, s) }}
+		}
 	}
 	return r.stepFailed(ctx, err, steps[kept])
 }
@@ -117,7 +120,7 @@ func (r *run) kept(ctx context.Context, steps []*step) int {
 	}
 	conn := r.conn
 	if conn.Lost() {
-		other, err := r.dial(ctx, "skein")
+		other, err := r.dial(ctx)
 		if err != nil {
 			return 0
 		}

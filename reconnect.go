@@ -34,6 +34,15 @@ type brokenOff struct {
 	give  func() error // the error of the run if there is no going on
 }
 
+// end is the error of the run that does not go on.
+func (b *brokenOff) end() error {
+	err := b.give()
+	if again, ok := errors.AsType[*brokenOff](err); ok {
+		return again.end()
+	}
+	return err
+}
+
 func (b *brokenOff) Error() string { return b.cause.Error() }
 
 // canGoOn reports whether the error is one after which a new connection may be tried.
@@ -97,7 +106,7 @@ func (r *run) comeBack(ctx context.Context, deadline time.Time, held bool) error
 	defer func() { r.insist = false }()
 	connecting, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
-	conn, err := r.dial(connecting, "skein")
+	conn, err := r.dial(connecting)
 	if err != nil {
 		return err
 	}
@@ -173,7 +182,7 @@ func (r *run) goOn(ctx context.Context, b *brokenOff, g *group) error {
 		if e, ok := errors.AsType[*Error](err); ok && e.Kind != KindConnection {
 			return err // stopped meanwhile, or another run has the lock
 		}
-		return b.give()
+		return b.end()
 	}
 	if g != nil && g.mode == stepwise {
 		switch {
@@ -182,7 +191,7 @@ func (r *run) goOn(ctx context.Context, b *brokenOff, g *group) error {
 		case sameRows(known, r.rows):
 			return nil // it was the answer to the commit that did not come
 		}
-		return errors.Join(errMoved, b.give())
+		return errors.Join(errMoved, b.end())
 	}
 	found, n := r.rows, 0
 	for n < len(b.steps) && recorded(found, b.steps[n].row) {
@@ -199,7 +208,7 @@ func (r *run) goOn(ctx context.Context, b *brokenOff, g *group) error {
 	}
 	known, r.rows = r.rows, found
 	if !sameRows(known, found) {
-		return errors.Join(errMoved, b.give())
+		return errors.Join(errMoved, b.end())
 	}
 	return nil
 }

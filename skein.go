@@ -322,7 +322,7 @@ func (r *run) close() {
 func (r *run) connect(ctx context.Context) error {
 	longest := time.Duration(cmp.Or(r.cfg.ConnectRetriesInterval, 120)) * time.Second
 	for attempt, wait := 0, time.Second; ; attempt, wait = attempt+1, min(2*wait, longest) {
-		conn, err := r.dial(ctx, "skein")
+		conn, err := r.dial(ctx)
 		if err == nil {
 			r.conn = conn
 			return nil
@@ -339,12 +339,12 @@ func (r *run) connect(ctx context.Context) error {
 	}
 }
 
-func (r *run) dial(ctx context.Context, name string) (*postgres.Conn, error) {
+func (r *run) dial(ctx context.Context) (*postgres.Conn, error) {
 	cfg, err := r.connConfig(ctx)
 	if err != nil {
 		return nil, err
 	}
-	opt, err := r.connOptions(name)
+	opt, err := r.connOptions("skein")
 	if err != nil {
 		return nil, err
 	}

@@ -337,7 +337,7 @@ func (r *run) lost(ctx context.Context, cause error, s *step) error {
 	if stopped { // the server did not answer the request to cancel in time
 		e.Kind, e.Code, e.Message = KindInterrupted, "ERROR", "stopped from outside, and the connection was given up"
 	}
-	conn, err := r.dial(ctx, "skein")
+	conn, err := r.dial(ctx)
 	if err != nil {
 		e.Kept = "whether " + name(s.Script) + " was committed is not known, for the server cannot be reached" + r.earlier(s.index)
 		return e
