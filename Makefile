@@ -49,7 +49,7 @@ bench: ## time skein beside psql and golang-migrate (BENCH= gives bench.py's fla
 	bench/run $(BENCH)
 
 lock-queue: ## what changing a table in use does to those who use it, for docs/reliability.md
-	SKEIN_LOCK_QUEUE=all go test -count=1 -v -timeout 20m -run '^TestLockQueue$$' . | grep -E '\|| ?(ok|FAIL|_test)'
+	SKEIN_LOCK_QUEUE=all go test -count=1 -v -timeout 20m -run '^TestLockQueue$$' . | grep -E ' \| |^(ok|FAIL)|--- FAIL'
 
 cover: ## test coverage by package, and bin/cover.html
 	@mkdir -p bin

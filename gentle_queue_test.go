@@ -72,14 +72,16 @@ func TestLockQueue(t *testing.T) {
 			if cells[i] = "-"; i < 2 && w.alone {
 				continue
 			}
-			m, added := w.run(t, func(t *testing.T, db *pgtest.DB) error { return change(t, db, max(patience, 2*w.length)) })
-			if added != (m.err == nil) {
-				t.Errorf("%s: error %v, column there: %v", w.name, m.err, added)
-			}
-			if e, ok := errors.AsType[*skein.Error](m.err); m.err != nil && i == 2 && (!ok || e.Kind != skein.KindLock) {
-				t.Errorf("%s: %v", w.name, m.err)
-			}
-			cells[i] = m.String()
+			t.Run(fmt.Sprint(w.name, ", ", i), func(t *testing.T) {
+				m, added := w.run(t, func(t *testing.T, db *pgtest.DB) error { return change(t, db, max(patience, 2*w.length)) })
+				if added != (m.err == nil) {
+					t.Errorf("error %v, column there: %v", m.err, added)
+				}
+				if e, ok := errors.AsType[*skein.Error](m.err); m.err != nil && i == 2 && (!ok || e.Kind != skein.KindLock) {
+					t.Error(m.err)
+				}
+				cells[i] = m.String()
+			})
 		}
 		t.Logf("| %-34s | %-26s | %-26s | %-26s |", w.name, cells[0], cells[1], cells[2])
 	}
