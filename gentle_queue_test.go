@@ -49,13 +49,16 @@ type measured struct {
 
 func (m measured) String() string {
 	took := fmt.Sprintf("%.2f s", m.took.Seconds())
-	if m.err != nil {
+	switch {
+	case errors.Is(m.err, errIdle):
+		took = "-"
+	case m.err != nil:
 		took = "never (" + took + ")"
 	}
 	return fmt.Sprintf("%s / %d ms / %d", took, m.longest.Milliseconds(), m.slow)
 }
 
-// TestLockQueue changes a table under load in three ways. It prints for each the time until the change was in, the
+// TestLockQueue changes a table under load in three ways, and in none. It prints for each the time until the change was in, the
 // longest that the application waited for one row, and how often over 100 ms. Times are measured and not judged, but
 // for the one thing that holds on any machine: who gives up has changed nothing.
 func TestLockQueue(t *testing.T) {
@@ -65,11 +68,11 @@ func TestLockQueue(t *testing.T) {
 		all = slices.Clone(workloads[:1])
 		all[0].length /= 10
 	}
-	t.Logf("| %-34s | %-26s | %-26s | %-26s |", "holders", "no lock_timeout", "the rule by hand", "skein")
+	t.Logf("| %-34s | %-26s | %-26s | %-26s | %-26s |", "holders", "nothing", "no lock_timeout", "the rule by hand", "skein")
 	for _, w := range all {
-		var cells [3]string
-		for i, change := range []func(*testing.T, *pgtest.DB, time.Duration) error{plainly, byTheRule, bySkein} {
-			if cells[i] = "-"; i < 2 && w.alone {
+		var cells [4]string
+		for i, change := range []func(*testing.T, *pgtest.DB, time.Duration) error{idly, plainly, byTheRule, bySkein} {
+			if cells[i] = "-"; (i == 1 || i == 2) && w.alone {
 				continue
 			}
 			t.Run(fmt.Sprint(w.name, ", ", i), func(t *testing.T) {
@@ -77,13 +80,13 @@ func TestLockQueue(t *testing.T) {
 				if added != (m.err == nil) {
 					t.Errorf("error %v, column there: %v", m.err, added)
 				}
-				if e, ok := errors.AsType[*skein.Error](m.err); m.err != nil && i == 2 && (!ok || e.Kind != skein.KindLock) {
+				if e, ok := errors.AsType[*skein.Error](m.err); m.err != nil && i == 3 && (!ok || e.Kind != skein.KindLock) {
 					t.Error(m.err)
 				}
 				cells[i] = m.String()
 			})
 		}
-		t.Logf("| %-34s | %-26s | %-26s | %-26s |", w.name, cells[0], cells[1], cells[2])
+		t.Logf("| %-34s | %-26s | %-26s | %-26s | %-26s |", w.name, cells[0], cells[1], cells[2], cells[3])
 	}
 }
 
@@ -154,6 +157,14 @@ const (
 	addition = "alter table hot add column more int"
 	patience = 20 * time.Second
 )
+
+var errIdle = errors.New("nothing was changed")
+
+// idly shows what the application and the machine do by themselves.
+func idly(_ *testing.T, _ *pgtest.DB, limit time.Duration) error {
+	pause(context.Background(), limit/8)
+	return errIdle
+}
 
 func plainly(t *testing.T, db *pgtest.DB, _ time.Duration) error {
 	_, err := session(t, db).Exec(context.Background(), addition)
