@@ -189,7 +189,7 @@ func byTheRule(t *testing.T, db *pgtest.DB, limit time.Duration) error {
 			return err
 		}
 		longest = max(longest, oldest)
-		wait := 0.0
+		var wait float64
 		switch {
 		case oldest <= 0.15:
 			wait = 0.1

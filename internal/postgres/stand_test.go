@@ -44,32 +44,30 @@ create table p11 partition of p1 for values in (1); create table rest partition 
 		{"an index's table", "lock app.t in access share mode", stall.Target{Name: "i", Mode: stall.AccessExclusive}, "app.t"},
 		{"one that is not there", "select from app.t", stall.Target{Name: "nowhere.t", Mode: stall.AccessExclusive}, ""},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			other := open(t, db.URL, postgres.Options{ApplicationName: "reader"})
-			run(t, other, "begin", c.hold)
-			for _, conn := range []*postgres.Conn{us, blind} {
-				found, err := conn.WhoIsInTheWay(t.Context(), "app", []postgres.Wanted{{Step: 3, Target: c.target}})
-				if err != nil {
-					t.Fatal(err)
+		other := open(t, db.URL, postgres.Options{ApplicationName: "reader"})
+		run(t, other, "begin", c.hold)
+		for _, conn := range []*postgres.Conn{us, blind} {
+			found, err := conn.WhoIsInTheWay(t.Context(), "app", []postgres.Wanted{{Step: 3, Target: c.target}})
+			if err != nil {
+				t.Fatal(c.name, err)
+			}
+			var names []string
+			for _, f := range found {
+				names = append(names, f.Relation)
+				h := f.Holder
+				if f.Step != 3 || uint32(h.PID) != other.PID() || h.Application != "reader" || h.User != db.Owner || f.Autovacuum || f.DeadlockTimeout <= 0 {
+					t.Errorf("%s: %+v", c.name, f)
 				}
-				var names []string
-				for _, f := range found {
-					names = append(names, f.Relation)
-					h := f.Holder
-					if f.Step != 3 || uint32(h.PID) != other.PID() || h.Application != "reader" || h.User != db.Owner || f.Autovacuum || f.DeadlockTimeout <= 0 {
-						t.Errorf("%+v", f)
-					}
-					if sees := conn == us; f.AgeKnown != sees || sees != (h.Age > 0) || sees != (h.State == "idle in transaction") {
-						t.Errorf("%+v", f)
-					}
-				}
-				slices.Sort(names)
-				if diff := cmp.Diff(c.want, strings.Join(names, " ")); diff != "" {
-					t.Error(diff)
+				if sees := conn == us; f.AgeKnown != sees || sees != (h.Age > 0) || sees != (h.State == "idle in transaction") {
+					t.Errorf("%s: %+v", c.name, f)
 				}
 			}
-			other.Close()
-		})
+			slices.Sort(names)
+			if diff := cmp.Diff(c.want, strings.Join(names, " ")); diff != "" {
+				t.Error(c.name, diff)
+			}
+		}
+		other.Close()
 	}
 }
 
