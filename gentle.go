@@ -233,6 +233,7 @@ func (r *run) gaveWay(ctx context.Context, err error) string {
 // backOut forgets an attempt.
 func (x *execution) backOut(ctx context.Context, err error, attempt int) {
 	x.recover(ctx)
+	x.run.work.again(x)
 	x.done, x.asynchronous = 0, false
 	e := GaveWay{Path: x.pieces[0].text.path, Attempt: attempt}
 	if f, ok := errors.AsType[*failure](err); ok {
