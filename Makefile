@@ -5,7 +5,7 @@ MAJORS   ?= 14 15 16 17 18
 FLYWAY   ?= $(CURDIR)/bin/flyway/flyway
 BENCH    ?= --tools psql,skein,migrate --work tiny,noop,latency --n 1000
 
-.PHONY: help build test test-race test-matrix conformance canary flyway-live report-screens fuzz bench cover lint cross fmt ci clean
+.PHONY: help build test test-race test-matrix conformance canary flyway-live report-screens fuzz bench cover lint cross fmt ci clean lock-queue
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ fuzz: ## every fuzz target for FUZZTIME (20s) each
 
 bench: ## time skein beside psql and golang-migrate (BENCH= gives bench.py's flags, BENCH_URL a server)
 	bench/run $(BENCH)
+
+lock-queue: ## what changing a table in use does to those who use it, for docs/reliability.md
+	SKEIN_LOCK_QUEUE=all go test -count=1 -v -timeout 20m -run '^TestLockQueue$$' . | grep -E ' \| |^(ok|FAIL)|--- FAIL'
 
 cover: ## test coverage by package, and bin/cover.html
 	@mkdir -p bin

@@ -88,6 +88,15 @@ func (w *atWork) reached(x *execution, p *piece, over bool) {
 	w.now.since = time.Now()
 }
 
+// again notes that the execution was rolled back and begins anew.
+func (w *atWork) again(x *execution) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.now != nil && w.now.x == x {
+		w.now.next, w.now.since = 0, time.Now()
+	}
+}
+
 // look gives a copy of the spot, if the script has been running for so long.
 func (w *atWork) look(long time.Duration) (spot, bool) {
 	w.mu.Lock()

@@ -16,7 +16,7 @@ const (
 	KindScript                  // a script's name, bytes or text is wrong; that script was not started
 	KindValidate                // scripts and history disagree
 	KindSQL                     // the server refused a statement of a script or callback, or a program among them failed
-	KindLock                    // another migration holds the lock
+	KindLock                    // another migration holds the lock, or others a lock that a script needs
 	KindConnection              // the server could not be reached, refused the login, or went away
 	KindRefused                 // the database is in a state in which the command must not act
 	KindInterrupted             // the run was stopped from outside; it is safe to run again

@@ -39,7 +39,7 @@ func (r *run) lockDeadline() time.Duration { return cmp.Or(r.cfg.LockDeadline, d
 // repeatable reports whether the whole of the execution is one transaction of its own, and nothing of it reaches
 // beyond: a program that runs between its statements does.
 func (x *execution) repeatable() bool {
-	return x.run.gentle() && x.mode.transactional() && !x.hold &&
+	return x.run.gentle() && x.mode.transactional() && !x.hold && len(x.pieces) > 0 &&
 		!slices.ContainsFunc(x.pieces, func(p *piece) bool { return p.callback != nil })
 }
 
@@ -233,6 +233,7 @@ func (r *run) gaveWay(ctx context.Context, err error) string {
 // backOut forgets an attempt.
 func (x *execution) backOut(ctx context.Context, err error, attempt int) {
 	x.recover(ctx)
+	x.run.work.again(x)
 	x.done, x.asynchronous = 0, false
 	e := GaveWay{Path: x.pieces[0].text.path, Attempt: attempt}
 	if f, ok := errors.AsType[*failure](err); ok {

@@ -24,7 +24,7 @@ var ExitCodes = []ExitCode{
 	{3, "script", "a script's name, bytes or text is wrong; that script was not started", "correct the script and run the command again"},
 	{4, "validate", "scripts and schema history disagree", "put the changed scripts back, or run repair when the change is wanted"},
 	{5, "sql", "the server refused a statement of a script or callback", "correct the script and run the command again"},
-	{6, "lock", "another migration held the lock for longer than lockRetryCount allows", "wait for the holder that the message names, then run the command again"},
+	{6, "lock", "another migration held the lock for longer than lockRetryCount allows, or others a lock that a script needs for longer than lockDeadline", "wait for the holders that the message names, then run the command again"},
 	{7, "connection", "the server could not be reached, refused the login, or went away and did not come back in time", "look at address, user and password; running the command again is safe"},
 	{8, "refused", "the database is in a state in which the command must not act", "do what the message says; nothing was changed"},
 	{9, "interrupted", "the run was stopped from outside, or its timeBudget was used up", "run the command again; it is safe"},

@@ -88,6 +88,12 @@ func TestNarrationUnderSkein(t *testing.T) {
 			PID: 4711, User: "app", Application: "skein", Host: "10.0.0.7", State: "idle in transaction", Since: 75 * time.Second, Query: "alter table\n  a"}}),
 			"Waiting for the migration lock, held by pid 4711 (user app, application \"skein\", host 10.0.0.7, idle in transaction, transaction open for 01:15.000s); " +
 				"waited 00:10.000s so far, giving up after 00:40.000s more\n   its last statement: alter table a\n"},
+		{"who holds a table", tell(skein.LockWaiting{Path: "V2__a.sql", Line: 3, Relation: "app.t", Waited: time.Second, Left: time.Minute,
+			Holder: skein.Holder{PID: 7, User: "app", Application: "web", Host: "db", State: "active", Since: time.Second}, Others: make([]skein.Holder, 2)}),
+			"V2__a.sql:3 waits, outside the queue, for a lock on app.t, held by pid 7 (user app, application \"web\", host db, active, transaction open for 00:01.000s) " +
+				"and 2 more; waited 00:01.000s so far, giving up after 01:00.000s more\n"},
+		{"gave way", tell(skein.GaveWay{Path: "V2__a.sql", Line: 3, Attempt: 1, Why: "deadlock detected"}, skein.GaveWay{Path: "V2__a.sql", Attempt: 2, Why: "x"}),
+			"V2__a.sql:3 gave way (deadlock detected): rolled back, and tried again; attempt 2\nV2__a.sql gave way (x): rolled back, and tried again; attempt 3\n"},
 		{"holder unknown", tell(skein.LockWaiting{}), "Waiting for the migration lock, held by another session\n"},
 		{"marks in Flyway's order", tell(skein.StepStarted{Schema: `s"1`, Script: s, OutOfOrder: true}),
 			"Migrating schema \"s\"\"1\" to version \"7 - add owner\" [out of order] [non-transactional]\n"},

@@ -43,7 +43,9 @@ type Watch struct {
 
 	seen     map[int32]time.Duration // when a session was first seen
 	vacuums  map[int32]bool          // those that were waited for once
-	longest  time.Duration           // age of the oldest transaction seen, running or not
+	latest   time.Duration           // age of the oldest transaction seen since turn, running or not
+	before   time.Duration           // and in the span before it
+	turn     time.Duration           // start of the span that latest is of
 	watching bool
 	since    time.Duration // start of watching
 	refused  int           // tries in a row that nothing seen explains
@@ -63,8 +65,8 @@ func (w *Watch) Decide(now time.Duration, holders []Holder, deadlock time.Durati
 		w.watching, w.since = true, now
 	}
 	w.refused = 0
-	if vacuum == 0 && now-w.since >= settled && w.longest+slack <= w.Budget {
-		return w.try(now, w.longest+slack)
+	if longest := max(w.latest, w.before); vacuum == 0 && now-w.since >= settled && longest+slack <= w.Budget {
+		return w.try(now, longest+slack)
 	}
 	return w.orGiveUp(now, Decision{Action: Wait})
 }
@@ -108,7 +110,12 @@ func (w *Watch) look(now time.Duration, holders []Holder) (oldest time.Duration,
 			delete(w.seen, pid)
 		}
 	}
-	w.longest = max(w.longest, oldest)
+	// One transaction that lasted too long is no reason to wait for ever. The span is longer than what a transaction can
+	// last that still fits, so that of one after another the one before is not forgotten.
+	if now-w.turn >= max(2*w.Budget, settled) {
+		w.before, w.latest, w.turn = w.latest, 0, now
+	}
+	w.latest = max(w.latest, oldest)
 	return oldest, vacuum
 }
 
