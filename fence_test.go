@@ -27,7 +27,7 @@ func TestLosingTheLockInsideAScript(t *testing.T) {
 			t.Parallel()
 			db := pgtest.New(t)
 			src := scripts(append([]string{"V1__a.sql", "create table a(id int);"}, files...)...)
-			_, err := migrate(t, db, skein.Config{Source: src})
+			_, err := migrate(t, db, skein.Config{ReconnectDeadline: -1, Source: src})
 			var e *skein.Error
 			if !errors.As(err, &e) || e.Kind != skein.KindConnection || !strings.Contains(e.Message, "the migration lock was lost") {
 				t.Fatalf("error %v", err)
