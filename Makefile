@@ -2,10 +2,11 @@
 
 FUZZTIME ?= 20s
 MAJORS   ?= 14 15 16 17 18
+EVERY    ?= 8
 FLYWAY   ?= $(CURDIR)/bin/flyway/flyway
 BENCH    ?= --tools psql,skein,migrate --work tiny,noop,latency --n 1000
 
-.PHONY: help build test test-race test-matrix conformance canary flyway-live report-screens fuzz bench cover lint cross fmt ci clean lock-queue
+.PHONY: help build test test-race test-matrix conformance canary flyway-live kill-matrix report-screens fuzz bench cover lint cross fmt ci clean lock-queue
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +39,12 @@ flyway-live: ## Flyway and Skein in turn, and Flyway against the recordings (FLY
 	@FLYWAY="$(FLYWAY)" go test -count=1 -v -timeout 90m $(if $(UPDATE),-run TestScenariosLive ./internal/conformance -update,./internal/conformance/...) \
 		>bin/flyway-live.log 2>&1; status=$$?; \
 	grep -E '^(ok|FAIL|panic)|--- (FAIL|SKIP)|_test.go:[0-9]+: [0-9]+ (scenarios|recordings)' bin/flyway-live.log; exit $$status
+
+kill-matrix: ## break runs at one point in EVERY (8) of all their uses of the network, and run them again (docs/reliability.md)
+	@mkdir -p bin; echo "some minutes; every point's end is in bin/kill-matrix.log"
+	@SKEIN_KILL_MATRIX=$(EVERY) $(if $(wildcard $(FLYWAY)),FLYWAY="$(FLYWAY)") go test -count=1 -v -timeout 3h -parallel 6 ./internal/killmatrix \
+		>bin/kill-matrix.log 2>&1; status=$$?; \
+	grep -E '^ *\||points ended|^(ok|FAIL|panic)|--- (FAIL|SKIP)|processes$$' bin/kill-matrix.log; exit $$status
 
 report-screens: ## sample reports as a phone, a desktop and a printer show them, into bin/report (needs chromium)
 	internal/report/screens.sh bin/report

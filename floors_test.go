@@ -70,6 +70,7 @@ var floors = map[string]int{
 	"internal/pgtest":                 8,
 	"internal/pgtest/fetch":           9,
 	"internal/conformance":            9,
+	"internal/killmatrix":             9,
 	"internal/conformance/flywaylive": 10,
 }
 

@@ -188,6 +188,15 @@ func (j *journaling) record(ctx context.Context, i int, state migration.JournalS
 // resume finds the statement to go on with, after it has waited for what still works and cleared away what was left
 // half done.
 func (j *journaling) resume(ctx context.Context) (int, error) {
+	for {
+		if next, err := j.lookBack(ctx); !errors.Is(err, errSteppedAside) {
+			return next, err
+		}
+	}
+}
+
+// lookBack is resume, unless the lock was away meanwhile.
+func (j *journaling) lookBack(ctx context.Context) (int, error) {
 	r := j.run
 	all, err := r.conn.ReadJournal(ctx, j.journal)
 	if err != nil {
@@ -269,6 +278,9 @@ func (r *run) awaitStatement(ctx context.Context, sql string) error {
 	for {
 		h, working, err := r.conn.Working(ctx, sql)
 		if err != nil || !working {
+			return err
+		}
+		if err := r.stepAside(ctx, h); err != nil {
 			return err
 		}
 		if reported.IsZero() || time.Since(reported) >= lockReport {

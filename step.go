@@ -235,6 +235,9 @@ func (r *run) afterEachError(ctx context.Context) {
 // stepFailed runs the callbacks of a failed step and completes its error. A step that its fence kept out has not begun.
 func (r *run) stepFailed(ctx context.Context, err error, s *step) error {
 	r.work.end()
+	if errors.Is(err, errMoved) {
+		return err
+	}
 	if out := r.fencedOff(err); out != nil {
 		out.Kept = "nothing of " + name(s.Script) + " was kept" + r.earlier(s.index)
 		if !s.x.mode.transactional() {

@@ -60,6 +60,22 @@ func (l *Lock) Check(ctx context.Context) error {
 // Lost reports whether the lock's connection is gone.
 func (l *Lock) Lost() bool { return l.conn.Lost() }
 
+// Yield gives the lock back and keeps the connection: Try takes it again, in another transaction.
+func (l *Lock) Yield(ctx context.Context) error {
+	l.held = false
+	return l.conn.Rollback(ctx)
+}
+
+// InTheWay reports whether the session waits for the holder of the advisory lock of that key.
+func (c *Conn) InTheWay(ctx context.Context, session int32, key int64) (bool, error) {
+	holder, found, err := c.Blocker(ctx, key)
+	if err != nil || !found {
+		return false, err
+	}
+	rows, err := c.query(ctx, fmt.Sprintf("select %d = any (pg_catalog.pg_blocking_pids(%d))", holder.PID, session))
+	return err == nil && *rows[0][0] == "t", err
+}
+
 // Free reports whether nobody holds the advisory lock of that key at this moment.
 func (c *Conn) Free(ctx context.Context, key int64) (bool, error) {
 	rows, err := c.query(ctx, fmt.Sprintf("select pg_catalog.pg_try_advisory_xact_lock(%d)", key))
