@@ -18,9 +18,11 @@ type execution struct {
 	run    *run
 	mode   mode
 	pieces []*piece
-	// rest gives the pieces that follow those, and none at the end; nil: they are all. close ends that.
-	rest  func() ([]*piece, error)
-	close func()
+	// rest gives the pieces that follow those, and none at the end; nil: they are all. restart goes back to the start of
+	// that, close ends it.
+	rest           func() ([]*piece, error)
+	restart, close func()
+	foreseen       *demand // of all of them
 	// last are Skein's statements that belong into the transaction of the text: a history row, or nothing.
 	last []string
 	// row gives one more of them, asked for at the last moment; may be nil.
@@ -134,6 +136,9 @@ func (x *execution) settle(m *message) {
 func (x *execution) stepwise(ctx context.Context) error {
 	r := x.run
 	m := &message{}
+	if x.restart != nil {
+		x.restart()
+	}
 	if x.mode == steered || x.mode == outside {
 		// A ROLLBACK of the script's own must not take the search path back.
 		m.own(r.searchPath()...)

@@ -56,7 +56,7 @@ func (r *run) openGroup(ctx context.Context, plan migration.Plan) (*group, error
 // modeOf is the mode of a script by itself.
 func (r *run) modeOf(ctx context.Context, s *migration.Script) (mode, error) {
 	if s.Open != nil {
-		return r.judge(ctx, s)
+		return r.judge(ctx, s, &demand{created: map[string]bool{}})
 	}
 	pieces, err := r.prepareScript(s)
 	if err != nil {

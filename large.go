@@ -9,6 +9,7 @@ import (
 	"hash"
 	"io"
 	"path"
+	"slices"
 	"strings"
 	"unicode/utf8"
 	"unsafe"
@@ -173,8 +174,8 @@ func lastCharacter(s string) int {
 	return len(s)
 }
 
-// judge reads a large script through and decides its mode.
-func (r *run) judge(ctx context.Context, s *migration.Script) (mode, error) {
+// judge reads a large script through, decides its mode and finds out which locks it wants.
+func (r *run) judge(ctx context.Context, s *migration.Script, locks *demand) (mode, error) {
 	l := r.read(s)
 	defer l.close()
 	d := r.decision(s.Config)
@@ -192,6 +193,7 @@ func (r *run) judge(ctx context.Context, s *migration.Script) (mode, error) {
 		if err := d.add(ctx, pieces); err != nil {
 			return 0, err
 		}
+		locks.add(pieces)
 	}
 	m, err := d.mode()
 	if m == together {
@@ -207,21 +209,39 @@ func keptNothing(err error, s *migration.Script) error {
 	return err
 }
 
-// stream makes the step's script come a window at a time, with the each-callbacks around it.
-func (s *step) stream() error {
+// stream makes the step's script come a window at a time, with the each-callbacks around it, if it is a transaction.
+func (s *step) stream(ctx context.Context) (bool, error) {
 	r := s.x.run
 	each := "Each" + r.way.event()
 	first, told, err := r.around("before" + each)
 	if err != nil {
-		return err
+		return false, err
 	}
 	last, more, err := r.around("after" + each)
 	if err != nil {
-		return err
+		return false, err
 	}
-	l := r.read(s.Script)
-	s.events, s.x.pieces, s.x.mode = append(told, more...), first, stepwise
-	s.x.close = l.close
+	locks := &demand{created: map[string]bool{}}
+	locks.add(first)
+	m, err := r.judge(ctx, s.Script, locks)
+	if err != nil || !m.transactional() {
+		return false, err
+	}
+	locks.add(last)
+	s.events, s.x.pieces, s.x.mode, s.x.foreseen = append(told, more...), first, stepwise, locks
+	s.windows(first, last)
+	return true, nil
+}
+
+// windows arranges for the script's pieces, between first and last, to be read when they are needed.
+func (s *step) windows(first, last []*piece) {
+	l, rest := s.x.run.read(s.Script), last
+	s.x.close = func() { l.close() }
+	s.x.restart = func() {
+		l.close()
+		l, rest = s.x.run.read(s.Script), last
+		s.x.pieces = first
+	}
 	s.x.rest = func() ([]*piece, error) {
 		pieces, err := l.next()
 		for _, p := range pieces {
@@ -231,18 +251,20 @@ func (s *step) stream() error {
 			}
 		}
 		if err == nil && len(pieces) == 0 {
-			pieces, last = last, nil
+			pieces, rest = rest, nil
 		}
 		return pieces, err
 	}
-	return nil
 }
 
 // streams reports whether the script can come a window at a time: it is large, and no callback runs around each of its
-// statements.
+// statements, nor a program beside it in its transaction.
 func (s *step) streams(g *group) bool {
-	each := "Each" + s.x.run.way.event() + "Statement"
-	return s.Script.Open != nil && (g == nil || g.mode != outside) && !s.x.run.has("before"+each) && !s.x.run.has("after"+each)
+	each := "Each" + s.x.run.way.event()
+	return s.Script.Open != nil && (g == nil || g.mode != outside) && !slices.ContainsFunc(s.x.run.callbacks, func(c migration.Callback) bool {
+		script := c.Event == "before"+each || c.Event == "after"+each
+		return script && c.Type == migration.TypeScript || c.Event == "before"+each+"Statement" || c.Event == "after"+each+"Statement"
+	})
 }
 
 // wholeText is the text of a script, read if it is large.

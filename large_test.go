@@ -11,6 +11,7 @@ import (
 	"runtime/debug"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/skein-db/skein"
 	"github.com/skein-db/skein/internal/pgtest"
@@ -180,5 +181,45 @@ func writeWide(t *testing.T, file string, mb int) {
 	}
 	if err = errors.Join(err, out.Close()); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// A large script waits for locks as others do, and begins again from its start when it has to give way.
+func TestLargeScriptAndLocks(t *testing.T) {
+	t.Parallel()
+	for name, last := range map[string]string{"waits": "alter table t add column b int", "gives way": hidden} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			db := pgtest.New(t)
+			db.Exec(t, "create table t(a int)")
+			reader := session(t, db)
+			do(t, reader, "begin", "select from t", grow)
+			waited, gaveWay := 0, 0
+			text := strings.ReplaceAll(wideScript(5), "${t}", "big")
+			cfg := skein.Config{Source: scripts("V2__a.sql", text+last, "beforeEachMigrate.sql", "create table x()", "afterEachMigrate.sql", "drop table x"),
+				BaselineOnMigrate: true, StallBudget: 50 * time.Millisecond}
+			cfg.Report = func(e skein.Event) {
+				switch e := e.(type) {
+				case skein.LockWaiting:
+					if waited++; e.Path != "V2__a.sql" || e.Line != 1+strings.Count(text, "\n") {
+						t.Errorf("%+v", e)
+					}
+					do(t, reader, "commit")
+				case skein.GaveWay:
+					if gaveWay++; gaveWay == 2 {
+						do(t, reader, "commit")
+					}
+				}
+			}
+			if _, err := migrate(t, db, cfg); err != nil {
+				t.Fatal(err)
+			}
+			if last == hidden && gaveWay != 2 || last != hidden && waited != 1 {
+				t.Errorf("waited %d times, gave way %d times", waited, gaveWay)
+			}
+			if got := db.Value(t, "select count(*) from big"); got != fmt.Sprint(strings.Count(text, "\n")-1) {
+				t.Errorf("%s rows", got)
+			}
+		})
 	}
 }

@@ -56,11 +56,8 @@ func (r *run) prepareStep(ctx context.Context, plan migration.Plan, i int, g *gr
 func (s *step) cut(ctx context.Context, g *group) error {
 	r := s.x.run
 	if s.streams(g) {
-		if m, err := r.judge(ctx, s.Script); err != nil || m.transactional() {
-			if err != nil {
-				return err
-			}
-			return s.stream()
+		if done, err := s.stream(ctx); done || err != nil {
+			return err
 		}
 	}
 	pieces, err := r.prepareScript(s.Script)
