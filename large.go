@@ -24,7 +24,7 @@ import (
 
 // windowBytes is how much of a large script is cut at a time. A statement, or the data of a COPY, that is longer makes
 // the window grow until it is whole.
-const windowBytes = 512 << 10
+const windowBytes = bulkBytes
 
 // reading is a large script on its way from its file to the server.
 type reading struct {

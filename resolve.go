@@ -139,9 +139,10 @@ func (r *run) prepare(scriptPath, physical, original string, config migration.Sc
 
 // pieces are the statements of the text, of which the first has that index, each judged.
 func (t *text) pieces(statements []sqlsplit.Statement, first, version int) []*piece {
-	pieces := make([]*piece, len(statements))
+	pieces, all := make([]*piece, len(statements)), make([]piece, len(statements))
 	for i, stmt := range statements {
-		pieces[i] = &piece{text: t, stmt: stmt, index: first + i}
+		pieces[i] = &all[i]
+		*pieces[i] = piece{text: t, stmt: stmt, index: first + i}
 		pieces[i].verdict = txblock.Of(pieces[i].sql(), version)
 	}
 	return pieces
