@@ -23,6 +23,7 @@ type execution struct {
 	rest           func() ([]*piece, error)
 	restart, close func()
 	foreseen       *demand // of all of them
+	total          int     // how many the script has
 	// last are Skein's statements that belong into the transaction of the text: a history row, or nothing.
 	last []string
 	// row gives one more of them, asked for at the last moment; may be nil.
@@ -138,6 +139,7 @@ func (x *execution) stepwise(ctx context.Context) error {
 	m := &message{}
 	if x.restart != nil {
 		x.restart()
+		r.work.window(x, x.pieces)
 	}
 	if x.mode == steered || x.mode == outside {
 		// A ROLLBACK of the script's own must not take the search path back.
@@ -203,6 +205,7 @@ func (x *execution) more() (bool, error) {
 	}
 	var err error
 	x.pieces, err = x.rest()
+	x.run.work.window(x, x.pieces)
 	return len(x.pieces) > 0, err
 }
 

@@ -62,6 +62,7 @@ type demand struct {
 	wanted  []postgres.Wanted
 	strong  *piece // the first that wants one
 	own     bool   // the text sets a lock_timeout itself
+	seen    int    // statements of a large script
 }
 
 func (d *demand) add(pieces []*piece) {

@@ -194,6 +194,7 @@ func (r *run) judge(ctx context.Context, s *migration.Script, locks *demand) (mo
 			return 0, err
 		}
 		locks.add(pieces)
+		locks.seen += len(pieces)
 	}
 	m, err := d.mode()
 	if m == together {
@@ -229,6 +230,7 @@ func (s *step) stream(ctx context.Context) (bool, error) {
 	}
 	locks.add(last)
 	s.events, s.x.pieces, s.x.mode, s.x.foreseen = append(told, more...), first, stepwise, locks
+	s.x.total = locks.seen
 	s.windows(first, last)
 	return true, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"github.com/skein-db/skein/internal/postgres"
@@ -20,12 +21,15 @@ type text struct {
 	mapping        migration.Mapping
 	before         lines // of the file; zero where the text is all of it
 
-	counted, lines int // how many line ends there are before that offset of the original
+	counting       sync.Mutex // an observer asks too
+	counted, lines int        // how many line ends there are before that offset of the original
 }
 
 // line is the line of an offset in the file. Statements ask in their order: counting from the start for each would take
 // longer than a long script takes to run.
 func (t *text) line(offset int) int {
+	t.counting.Lock()
+	defer t.counting.Unlock()
 	if offset < t.counted {
 		t.counted, t.lines = 0, 0
 	}
