@@ -25,7 +25,8 @@ type spot struct {
 	path         string
 	index, total int
 	x            *execution
-	next         int // in x.pieces: the first that is not answered
+	pieces       []*piece // those of x, or of the window that it has come to
+	next         int      // in pieces: the first that is not answered
 	began, since time.Time
 	pid          uint32
 	lock, fence  int64
@@ -38,6 +39,9 @@ func (r *run) beginWork(p spot) {
 	}
 	p.began, p.pid = time.Now(), r.conn.PID()
 	p.since = p.began
+	if p.x != nil {
+		p.pieces = p.x.pieces
+	}
 	p.lock, p.fence = migration.LockKey(r.history.Schema, r.history.Table), migration.FenceKey(r.history.Schema, r.history.Table)
 	r.work.mu.Lock()
 	defer r.work.mu.Unlock()
@@ -79,8 +83,11 @@ func (w *atWork) reached(x *execution, p *piece, over bool) {
 	if w.now == nil || w.now.x != x {
 		return
 	}
-	if i := slices.Index(x.pieces[w.now.next:], p); i >= 0 {
-		w.now.next += i
+	from := min(w.now.next, len(w.now.pieces))
+	if i := slices.Index(w.now.pieces[from:], p); i >= 0 {
+		w.now.next = from + i
+	} else if i := slices.Index(w.now.pieces[:from], p); i >= 0 { // it begins again
+		w.now.next = i
 	}
 	if over {
 		w.now.next++
@@ -94,6 +101,15 @@ func (w *atWork) again(x *execution) {
 	defer w.mu.Unlock()
 	if w.now != nil && w.now.x == x {
 		w.now.next, w.now.since = 0, time.Now()
+	}
+}
+
+// window notes that x goes on with other pieces.
+func (w *atWork) window(x *execution, pieces []*piece) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.now != nil && w.now.x == x {
+		w.now.pieces, w.now.next = pieces, 0
 	}
 }
 
@@ -119,17 +135,17 @@ func (w *atWork) same(p spot, f func(moved bool)) {
 // piece is the statement that runs; nil where there is none, or it is not known. Statements that travel in a pipeline are
 // answered together, so the server's word for what it is doing goes first.
 func (p *spot) piece(facts watch.Facts) *piece {
-	if p.next >= len(p.x.pieces) {
+	if p.next >= len(p.pieces) {
 		return nil
 	}
 	if query := facts.Session.Query; query != "" && facts.Session.State == "active" && p.x.mode == together {
-		for _, c := range p.x.pieces[p.next:] {
+		for _, c := range p.pieces[p.next:] {
 			if c.callback == nil && (c.sql() == query || len(query) > 90 && strings.HasPrefix(c.sql(), query)) {
 				return c
 			}
 		}
 	}
-	return p.x.pieces[p.next]
+	return p.pieces[p.next]
 }
 
 // program reports whether what runs is no SQL, so that the server is not expected to be busy.
@@ -137,5 +153,5 @@ func (p *spot) program() bool {
 	if s := p.script; s != nil && (s.Program || s.Type == migration.TypeJDBC) {
 		return true
 	}
-	return p.next < len(p.x.pieces) && p.x.pieces[p.next].callback != nil
+	return p.next < len(p.pieces) && p.pieces[p.next].callback != nil
 }

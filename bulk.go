@@ -2,6 +2,7 @@ package skein
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/skein-db/skein/internal/postgres"
@@ -76,9 +77,12 @@ func (p *piece) size() int { return p.stmt.End - p.stmt.Start }
 func (x *execution) several(ctx context.Context, m *message, pieces []*piece, joined bool) error {
 	begin := time.Now()
 	x.run.work.reached(x, pieces[0], false)
+	m.parts = slices.Grow(m.parts, len(pieces))
 	for _, p := range pieces {
 		m.own(x.bound(p)...)
-		m.add(p, p.sql())
+		if m.add(p, p.sql()); joined {
+			continue
+		}
 		m.last().live, m.last().then = true, func(res postgres.Result) {
 			now := time.Now()
 			x.answered(p, res, now.Sub(begin))

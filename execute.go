@@ -18,6 +18,12 @@ type execution struct {
 	run    *run
 	mode   mode
 	pieces []*piece
+	// rest gives the pieces that follow those, and none at the end; nil: they are all. restart goes back to the start of
+	// that, close ends it.
+	rest           func() ([]*piece, error)
+	restart, close func()
+	foreseen       *demand // of all of them
+	total          int     // how many the script has
 	// last are Skein's statements that belong into the transaction of the text: a history row, or nothing.
 	last []string
 	// row gives one more of them, asked for at the last moment; may be nil.
@@ -45,6 +51,9 @@ type execution struct {
 // execute runs the text, its last statements, and brings the session back. After an error nothing is open any more
 // and the session is back too.
 func (x *execution) execute(ctx context.Context) error {
+	if x.close != nil {
+		defer x.close()
+	}
 	var err error
 	switch {
 	case x.mode == together && !x.hold && len(x.run.cfg.ErrorOverrides) == 0:
@@ -128,6 +137,10 @@ func (x *execution) settle(m *message) {
 func (x *execution) stepwise(ctx context.Context) error {
 	r := x.run
 	m := &message{}
+	if x.restart != nil {
+		x.restart()
+		r.work.window(x, x.pieces)
+	}
 	if x.mode == steered || x.mode == outside {
 		// A ROLLBACK of the script's own must not take the search path back.
 		m.own(r.searchPath()...)
@@ -138,9 +151,23 @@ func (x *execution) stepwise(ctx context.Context) error {
 	} else if !x.hold {
 		m.own("begin")
 	}
-	for i := 0; i < len(x.pieces); {
-		if i == x.lead() && x.mode == stepwise {
+	for i, begun := 0, x.mode != stepwise; ; {
+		if i == len(x.pieces) {
+			more, err := x.more()
+			if err != nil {
+				return err
+			}
+			i = 0
+			if !more {
+				if !begun {
+					m.own(x.prologue()...)
+				}
+				break
+			}
+		}
+		if !begun && i == x.lead() {
 			m.own(x.prologue()...)
+			begun = true
 		}
 		p := x.pieces[i]
 		n, joined := x.ahead(i)
@@ -168,10 +195,18 @@ func (x *execution) stepwise(ctx context.Context) error {
 		m = &message{}
 		i += n
 	}
-	if x.lead() == len(x.pieces) && x.mode == stepwise {
-		m.own(x.prologue()...)
-	}
 	return x.finish(ctx, m)
+}
+
+// more gets the pieces after those that were sent, if there are any.
+func (x *execution) more() (bool, error) {
+	if x.rest == nil {
+		return false, nil
+	}
+	var err error
+	x.pieces, err = x.rest()
+	x.run.work.window(x, x.pieces)
+	return len(x.pieces) > 0, err
 }
 
 // wantsBegin reports whether our transaction has to be opened before p.

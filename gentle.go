@@ -46,33 +46,49 @@ func (x *execution) repeatable() bool {
 // wants finds out which locks the text wants, on relations that are not in created, and from which statement on it
 // needs a lock_timeout. What it creates itself goes into created.
 func (x *execution) wants(step int, created map[string]bool) []postgres.Wanted {
-	var wanted []postgres.Wanted
-	x.strong, x.bounded = nil, false
-	own := false
-	for _, p := range x.pieces {
+	d := x.foreseen
+	if d == nil {
+		d = &demand{step: step, created: created}
+		d.add(x.pieces)
+	}
+	x.strong, x.bounded = d.strong, d.strong != nil && !d.own
+	return d.wanted
+}
+
+// demand is which locks statements want.
+type demand struct {
+	step    int
+	created map[string]bool
+	wanted  []postgres.Wanted
+	strong  *piece // the first that wants one
+	own     bool   // the text sets a lock_timeout itself
+	seen    int    // statements of a large script
+}
+
+func (d *demand) add(pieces []*piece) {
+	for _, p := range pieces {
 		n := stall.Of(p.text.sql[p.stmt.Body:p.stmt.End])
-		own = own || n.OwnTimeout
+		d.own = d.own || n.OwnTimeout
 		strong := n.Opaque
 		for _, t := range n.Targets {
-			if !created[stall.Key(t.Name)] {
-				wanted, strong = append(wanted, postgres.Wanted{Step: step, Target: t}), true
+			if !d.created[stall.Key(t.Name)] {
+				t.Name = strings.Clone(t.Name) // not to keep a window of a large script
+				d.wanted, strong = append(d.wanted, postgres.Wanted{Step: d.step, Target: t}), true
 			}
 		}
 		for _, name := range n.Creates {
-			created[name] = true
+			d.created[strings.Clone(name)] = true
 		}
-		if strong && x.strong == nil {
-			x.strong = p
+		if strong && d.strong == nil {
+			d.strong = p
 		}
 	}
-	x.bounded = x.strong != nil && !own
-	return wanted
 }
 
 // bound is the statement that bounds the waits of p and of all after it, where p is the first that needs it. A smaller
 // bound that the session has already, say from initSql, stays.
 func (x *execution) bound(p *piece) []string {
-	if !x.bounded || p != x.strong {
+	if !x.bounded || p != x.strong && !(x.rest != nil && p.index == x.strong.index && p.text.path == x.strong.text.path) {
 		return nil
 	}
 	ms := max(x.timeout.Milliseconds(), 1)
@@ -235,7 +251,12 @@ func (x *execution) backOut(ctx context.Context, err error, attempt int) {
 	x.recover(ctx)
 	x.run.work.again(x)
 	x.done, x.asynchronous = 0, false
-	e := GaveWay{Path: x.pieces[0].text.path, Attempt: attempt}
+	e := GaveWay{Attempt: attempt}
+	if x.journals != nil {
+		e.Path = x.journals.Path
+	} else if len(x.pieces) > 0 {
+		e.Path = x.pieces[0].text.path
+	}
 	if f, ok := errors.AsType[*failure](err); ok {
 		if e.Why = f.err.Err.Message; f.piece != nil {
 			loc := f.location()

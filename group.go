@@ -20,11 +20,7 @@ func (r *run) openGroup(ctx context.Context, plan migration.Plan) (*group, error
 			out = cmp.Or(out, s.Script)
 			continue
 		}
-		pieces, err := r.prepare(s.Script.Path, s.Script.Physical, s.Script.Text, s.Script.Config)
-		if err != nil {
-			return nil, err
-		}
-		m, err := r.decide(ctx, pieces, s.Script.Config)
+		m, err := r.modeOf(ctx, s.Script)
 		if err != nil {
 			return nil, err
 		}
@@ -55,6 +51,18 @@ func (r *run) openGroup(ctx context.Context, plan migration.Plan) (*group, error
 		return nil, out
 	}
 	return g, r.wrap(err)
+}
+
+// modeOf is the mode of a script by itself.
+func (r *run) modeOf(ctx context.Context, s *migration.Script) (mode, error) {
+	if s.Open != nil {
+		return r.judge(ctx, s, &demand{created: map[string]bool{}})
+	}
+	pieces, err := r.prepareScript(s)
+	if err != nil {
+		return 0, err
+	}
+	return r.decide(ctx, pieces, s.Config)
 }
 
 // closeGroup commits what the group did.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"github.com/skein-db/skein/internal/postgres"
@@ -18,19 +19,23 @@ type text struct {
 	original       string
 	sql            string // placeholders replaced
 	mapping        migration.Mapping
+	before         lines // of the file; zero where the text is all of it
 
-	counted, lines int // how many line ends there are before that offset of the original
+	counting       sync.Mutex // an observer asks too
+	counted, lines int        // how many line ends there are before that offset of the original
 }
 
 // line is the line of an offset in the file. Statements ask in their order: counting from the start for each would take
 // longer than a long script takes to run.
 func (t *text) line(offset int) int {
+	t.counting.Lock()
+	defer t.counting.Unlock()
 	if offset < t.counted {
 		t.counted, t.lines = 0, 0
 	}
 	t.lines += strings.Count(t.original[t.counted:offset], "\n")
 	t.counted = offset
-	return 1 + t.lines
+	return 1 + t.before.count + t.lines
 }
 
 // piece is one statement of a text.
@@ -185,11 +190,23 @@ func (f *failure) location() *Location {
 	if f.offset >= 0 {
 		at = p.text.mapping.Original(p.stmt.Start + byteOffset(loc.Statement, f.offset))
 	}
-	loc.Line, loc.Column, loc.Source = place(p.text.original, at)
+	loc.Line, loc.Column, loc.Source = p.text.place(at)
 	if f.offset < 0 {
 		loc.Column = 0
 	}
 	return loc
+}
+
+// place gives line, column and the line's text in the file for a byte offset in the original.
+func (t *text) place(offset int) (line, column int, source string) {
+	line, column, source = place(t.original, offset)
+	if line == 1 && t.before.columns > 0 {
+		column += t.before.columns
+		if source = t.before.head + source; t.before.head == "" {
+			source = ""
+		}
+	}
+	return line + t.before.count, column, source
 }
 
 // place gives line, column and the line's text for a byte offset.

@@ -39,43 +39,71 @@ const (
 
 // decide chooses the mode of one text. The two kinds of statements must not meet in one script unless mixed says so.
 func (r *run) decide(ctx context.Context, pieces []*piece, config migration.ScriptConfig) (mode, error) {
-	if config.ExecuteInTransaction != nil {
-		if !*config.ExecuteInTransaction {
-			return outside, nil
-		}
-	} else if r.cfg.NoTransactions {
-		return outside, nil
+	d := r.decision(config)
+	if err := d.add(ctx, pieces); err != nil {
+		return 0, err
 	}
-	var refused, plain *piece
-	chosen := together
+	chosen, err := d.mode()
+	return wider(chosen, pieces), err
+}
+
+// decision is the choice of a mode while statements are looked at.
+type decision struct {
+	run            *run
+	config         migration.ScriptConfig
+	told           bool // that it is outside, whatever the statements are
+	refused, plain *piece
+	chosen         mode
+}
+
+func (r *run) decision(config migration.ScriptConfig) *decision {
+	d := &decision{run: r, config: config, told: r.cfg.NoTransactions}
+	if config.ExecuteInTransaction != nil {
+		d.told = !*config.ExecuteInTransaction
+	}
+	return d
+}
+
+// add looks at the next statements.
+func (d *decision) add(ctx context.Context, pieces []*piece) error {
 	for _, p := range pieces {
-		no, err := r.refusesTransaction(ctx, p.verdict)
+		if d.told {
+			return nil
+		}
+		no, err := d.run.refusesTransaction(ctx, p.verdict)
 		if err != nil {
-			return 0, err
+			return err
 		}
 		switch {
-		case no && refused == nil:
-			refused = p
-		case !no && plain == nil:
-			plain = p
+		case no && d.refused == nil:
+			d.refused = p
+		case !no && d.plain == nil:
+			d.plain = p
 		}
 		switch {
 		case p.verdict.Class == txblock.Control && p.verdict.Control != txblock.Savepoint:
-			chosen = steered
-		case p.verdict.Class == txblock.CopyIn && chosen == together:
-			chosen = stepwise
+			d.chosen = steered
+		case p.verdict.Class == txblock.CopyIn && d.chosen == together:
+			d.chosen = stepwise
 		}
 	}
-	if refused != nil && config.ExecuteInTransaction == nil {
-		if plain != nil && !r.cfg.Mixed {
-			return 0, mixedError(refused, plain)
+	return nil
+}
+
+// mode is the choice when all statements were looked at.
+func (d *decision) mode() (mode, error) {
+	switch {
+	case d.told:
+		return outside, nil
+	case d.refused != nil && d.config.ExecuteInTransaction == nil:
+		if d.plain != nil && !d.run.cfg.Mixed {
+			return 0, mixedError(d.refused, d.plain)
 		}
 		return outside, nil
-	}
-	if r.cfg.Account && chosen == together {
+	case d.run.cfg.Account && d.chosen == together:
 		return stepwise, nil
 	}
-	return wider(chosen, pieces), nil
+	return d.chosen, nil
 }
 
 // light reports whether the statements can travel in one go.

@@ -158,7 +158,10 @@ func (p *spot) count(q *piece) (number, all int) {
 	if q.text == nil {
 		return 0, 0
 	}
-	for _, other := range p.x.pieces {
+	if p.x.rest != nil && q.text.path == p.path {
+		return q.index + 1, p.x.total
+	}
+	for _, other := range p.pieces {
 		if other.text == q.text {
 			all++
 		}

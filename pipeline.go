@@ -40,7 +40,7 @@ func (r *run) companions(s *step, plan migration.Plan) []*step {
 
 // accompanies prepares a step if its text alone tells that it is one small transaction.
 func (r *run) accompanies(s *step) bool {
-	if !s.sendsText() {
+	if !s.sendsText() || s.Script.Open != nil {
 		return false
 	}
 	inside := !r.cfg.NoTransactions

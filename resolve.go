@@ -134,12 +134,18 @@ func (r *run) prepare(scriptPath, physical, original string, config migration.Sc
 	if err != nil {
 		return nil, t.textError(err)
 	}
-	pieces := make([]*piece, len(statements))
+	return t.pieces(statements, 0, r.facts.VersionNum), nil
+}
+
+// pieces are the statements of the text, of which the first has that index, each judged.
+func (t *text) pieces(statements []sqlsplit.Statement, first, version int) []*piece {
+	pieces, all := make([]*piece, len(statements)), make([]piece, len(statements))
 	for i, stmt := range statements {
-		pieces[i] = &piece{text: t, stmt: stmt, index: i}
-		pieces[i].verdict = txblock.Of(pieces[i].sql(), r.facts.VersionNum)
+		pieces[i] = &all[i]
+		*pieces[i] = piece{text: t, stmt: stmt, index: first + i}
+		pieces[i].verdict = txblock.Of(pieces[i].sql(), version)
 	}
-	return pieces, nil
+	return pieces
 }
 
 // textError is a fault of the text that was found before anything of it ran.
@@ -157,7 +163,7 @@ func (t *text) textError(err error) error {
 		out.Hint = e.Hint
 	}
 	if at >= 0 {
-		out.At.Line, out.At.Column, out.At.Source = place(t.original, at)
+		out.At.Line, out.At.Column, out.At.Source = t.place(at)
 	}
 	return out
 }

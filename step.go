@@ -35,14 +35,7 @@ func (r *run) prepareStep(ctx context.Context, plan migration.Plan, i int, g *gr
 		s.x.mode = outside
 	}
 	if s.sendsText() {
-		pieces, err := r.prepareScript(s.Script)
-		if err != nil {
-			return nil, err
-		}
-		if s.x.mode, err = r.decide(ctx, pieces, s.Script.Config); err != nil {
-			return nil, err
-		}
-		if err = s.surround(pieces); err != nil {
+		if err := s.cut(ctx, g); err != nil {
 			return nil, err
 		}
 		s.x.journals = s.Script
@@ -57,6 +50,24 @@ func (r *run) prepareStep(ctx context.Context, plan migration.Plan, i int, g *gr
 		})
 	}
 	return s, nil
+}
+
+// cut cuts the step's script, or arranges for that while it runs.
+func (s *step) cut(ctx context.Context, g *group) error {
+	r := s.x.run
+	if s.streams(g) {
+		if done, err := s.stream(ctx); done || err != nil {
+			return err
+		}
+	}
+	pieces, err := r.prepareScript(s.Script)
+	if err != nil {
+		return err
+	}
+	if s.x.mode, err = r.decide(ctx, pieces, s.Script.Config); err != nil {
+		return err
+	}
+	return s.surround(pieces)
 }
 
 // newStep is the i-th step of the plan before anything is known of its text.
@@ -78,7 +89,11 @@ func (s *step) sendsText() bool {
 }
 
 func (r *run) prepareScript(s *migration.Script) ([]*piece, error) {
-	return r.prepare(s.Path, s.Physical, s.Text, s.Config)
+	text, err := r.wholeText(s)
+	if err != nil {
+		return nil, keptNothing(err, s)
+	}
+	return r.prepare(s.Path, s.Physical, text, s.Config)
 }
 
 // surround puts the each-callbacks around the script's statements.

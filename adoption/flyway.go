@@ -3,6 +3,7 @@ package adoption
 import (
 	"fmt"
 	"hash/crc32"
+	"io"
 	"slices"
 	"strings"
 
@@ -194,11 +195,24 @@ func (d *decision) mend(v *view, flags string) {
 func (d *decision) bytewise(a migration.Alignment) bool {
 	for i := range d.facts.Files {
 		f := &d.facts.Files[i]
-		if f.Path == a.Script.Path && a.Row.Checksum != nil && uint32(*a.Row.Checksum) == crc32.ChecksumIEEE(f.Content) {
+		if f.Path == a.Script.Path && a.Row.Checksum != nil && uint32(*a.Row.Checksum) == byteSum(f) {
 			return true
 		}
 	}
 	return false
+}
+
+// byteSum is the checksum of a file's bytes; of one that is large and cannot be read any more, of what was read.
+func byteSum(f *migration.File) uint32 {
+	if f.Open == nil {
+		return crc32.ChecksumIEEE(f.Content)
+	}
+	sum := crc32.NewIEEE()
+	if in, err := f.Open(); err == nil {
+		_, _ = io.Copy(sum, in) // a part has another sum than the row
+		_ = in.Close()          // it was only read
+	}
+	return sum.Sum32()
 }
 
 // named reports whether a row names one of the scripts; the checksums of Flyway 3 say nothing to compare.

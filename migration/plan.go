@@ -132,7 +132,7 @@ func fingerprint(entries []Entry, steps []Step) string {
 	}
 	for _, step := range steps {
 		s := step.Script
-		fmt.Fprintf(h, "%d %q %q %q %s %x\n", s.Kind, s.Version, s.Description, s.Path, sumText(s.Checksum), sha256.Sum256([]byte(s.Text)))
+		fmt.Fprintf(h, "%d %q %q %q %s %x\n", s.Kind, s.Version, s.Description, s.Path, sumText(s.Checksum), s.digest())
 	}
 	return hex.EncodeToString(h.Sum(nil))
 }

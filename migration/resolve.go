@@ -174,14 +174,25 @@ func (r *resolver) inJava(f File, base string) {
 		Hint: "only SQL files and programs are run; where it has already run, its history row can be tolerated, see ignoreJavaMigrations"})
 }
 
-// load decodes a file and reads its .conf file.
-func (r *resolver) load(f File) (text string, config ScriptConfig, err error) {
+// config reads a file's .conf file.
+func (r *resolver) config(f File) (config ScriptConfig, err error) {
 	if conf, ok := r.configs[f.Path+".conf"]; ok {
 		confText, err := decode(conf.Content, "")
 		if err != nil {
-			return "", config, &Error{Code: CodeConfiguration, Path: conf.Path, Message: err.Error(), Err: err}
+			return config, &Error{Code: CodeConfiguration, Path: conf.Path, Message: err.Error(), Err: err}
 		}
-		if config, err = parseScriptConfig(conf.Path, confText, r.placeholders(f, ScriptConfig{})); err != nil {
+		return parseScriptConfig(conf.Path, confText, r.placeholders(f, ScriptConfig{}))
+	}
+	return config, nil
+}
+
+// load decodes a file and reads its .conf file.
+func (r *resolver) load(f File) (text string, config ScriptConfig, err error) {
+	if config, err = r.config(f); err != nil {
+		return "", config, err
+	}
+	if f.Open != nil {
+		if f.Content, err = f.whole(); err != nil {
 			return "", config, err
 		}
 	}
@@ -211,13 +222,17 @@ func (r *resolver) placeholders(f File, config ScriptConfig) Placeholders {
 }
 
 func (r *resolver) script(f File, name Name, kind Type) {
-	text, config, err := r.load(f)
-	if err != nil {
-		r.errs = append(r.errs, err)
-		return
-	}
 	s := Script{Kind: name.Kind, Version: name.Version, Description: name.Description, Type: kind,
-		Path: f.Path, Physical: f.Physical, Program: kind == TypeScript, Text: text, Config: config, RawChecksum: Checksum(text)}
+		Path: f.Path, Physical: f.Physical, Program: kind == TypeScript}
+	if !r.large(f, &s) {
+		text, config, err := r.load(f)
+		if err != nil {
+			r.errs = append(r.errs, err)
+			return
+		}
+		s.Text, s.Config, s.RawChecksum = text, config, Checksum(text)
+	}
+	text := s.Text
 	sum := s.RawChecksum
 	switch name.Kind {
 	case Baseline:
@@ -227,7 +242,7 @@ func (r *resolver) script(f File, name Name, kind Type) {
 			s.Type = TypeUndoScript
 		}
 	case Repeatable:
-		placeholders := r.placeholders(f, config)
+		placeholders := r.placeholders(f, s.Config)
 		if kind == TypeScript {
 			placeholders = placeholders.Script()
 		}

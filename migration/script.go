@@ -1,5 +1,7 @@
 package migration
 
+import "io"
+
 // Kind says what a script is for; its file name's prefix decides.
 type Kind uint8
 
@@ -53,8 +55,13 @@ type Script struct {
 	Path        string // what the history column "script" holds: the path below its location, "/" separated
 	Physical    string // where a person finds it; absolute for files, "" for Go functions
 	Program     bool   // it is run by the operating system, not by the server: V1__load.sh
-	Text        string // decoded, byte order mark dropped, placeholders not yet replaced; "" for Go functions
+	Text        string // decoded, byte order mark dropped, placeholders not yet replaced; "" for Go functions and with Open
 	Config      ScriptConfig
+
+	// Open gives the text, which is not held then because it is large; nil: it is Text. Digest is the SHA-256 of what it
+	// is to give.
+	Open   func() (io.ReadCloser, error)
+	Digest [32]byte
 
 	// Checksum is what the history records; nil where none was given (Go functions only).
 	Checksum *int32
@@ -88,4 +95,7 @@ type File struct {
 	Location string // the location's descriptor, "filesystem:/srv/sql"
 	Physical string // where a person finds it
 	Content  []byte // not to be changed once Resolve has seen it: texts are views of it
+
+	// Open gives the content of a large file, which is not held then; nil: it is Content.
+	Open func() (io.ReadCloser, error)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -38,7 +39,7 @@ func (f *folders) Load(ctx context.Context) (Release, error) {
 				file.Physical = l.physical
 			}
 			return file
-		}, read: readFile}
+		}, read: readFile, open: func(p string) (io.ReadCloser, error) { return os.Open(p) }}
 		if l.glob != nil {
 			w.rename = l.glob.match
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"path"
 
@@ -64,6 +65,14 @@ func (e embedded) walk(ctx context.Context, dir string) (*walk, error) {
 	}
 	w := &walk{fsys: sub, wanted: func(string) bool { return true }, place: func(p, name string) migration.File {
 		return migration.File{Path: name, Location: "embed:" + dir, Physical: path.Join(dir, p)}
-	}, read: func(p string) ([]byte, error) { return fs.ReadFile(e.fsys, p) }}
+	}, read: e.read, open: func(p string) (io.ReadCloser, error) { return e.fsys.Open(p) }}
 	return w, w.run(ctx)
+}
+
+// read gives errLarge for a large file.
+func (e embedded) read(p string) ([]byte, error) {
+	if info, err := fs.Stat(e.fsys, p); err == nil && info.Size() >= largest {
+		return nil, errLarge
+	}
+	return fs.ReadFile(e.fsys, p)
 }

@@ -4,4 +4,10 @@ package source
 
 import "os"
 
-func readFile(path string) ([]byte, error) { return os.ReadFile(path) }
+// readFile is os.ReadFile that gives errLarge for a large file.
+func readFile(path string) ([]byte, error) {
+	if info, err := os.Stat(path); err == nil && info.Size() >= largest {
+		return nil, errLarge
+	}
+	return os.ReadFile(path)
+}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path"
@@ -23,7 +24,8 @@ type walk struct {
 	wanted func(name string) bool                        // whether a file's content matters; name has no folders
 	rename func(path string) (name string, ok bool)      // nil: every file, under its path below the root
 	place  func(path, name string) (file migration.File) // fills in all but Content
-	read   func(physical string) ([]byte, error)
+	read   func(physical string) ([]byte, error)         // gives errLarge for what is not to be held
+	open   func(physical string) (io.ReadCloser, error)
 
 	files    []migration.File // by name
 	warnings []string
@@ -149,7 +151,10 @@ func (w *walk) readAll(ctx context.Context) error {
 func (w *walk) readFile(i int) (err error) {
 	f := w.place(w.found[i].path, w.found[i].name)
 	if w.wanted(path.Base(f.Path)) {
-		if f.Content, err = w.read(f.Physical); err != nil {
+		if f.Content, err = w.read(f.Physical); errors.Is(err, errLarge) {
+			f.Open, err = func() (io.ReadCloser, error) { return w.open(f.Physical) }, nil
+		}
+		if err != nil {
 			return &migration.Error{Code: migration.CodeError, Path: f.Physical, Message: fmt.Sprintf("cannot be read: %v", cause(err)),
 				Hint: "let the user who runs Skein read it; nothing was run", Err: err}
 		}
@@ -157,6 +162,11 @@ func (w *walk) readFile(i int) (err error) {
 	w.files[i] = f
 	return nil
 }
+
+// largest is the size of a file from which on its content is not held: it is read again when it is needed.
+const largest = 4 << 20
+
+var errLarge = errors.New("the file is large")
 
 // cause drops the operation and the path, which the message has already.
 func cause(err error) error {

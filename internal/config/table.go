@@ -77,7 +77,7 @@ var table = build([]Key{
 	{Name: "skipDefaultCallbacks", Kind: Boolean, Default: "false", Forms: global},
 	{Name: "errorOverrides", Kind: List, Forms: global},
 	{Name: "dryRunOutput", Variable: "FLYWAY_DRYRUN_OUTPUT", Forms: global, Note: "the file that migrate, undo, baseline, repair or clean writes its SQL to instead of running it"},
-	{Name: "stream", Kind: Boolean, Default: "false", Forms: global, Standing: NoEffect, Note: "long scripts are sent in parts either way; a script is held in memory"},
+	{Name: "stream", Kind: Boolean, Default: "false", Forms: global, Standing: NoEffect, Note: "large scripts are read and sent in parts either way"},
 	{Name: "batch", Kind: Boolean, Default: "false", Forms: global, Standing: NoEffect, Note: "the statements of long scripts travel together either way"},
 	{Name: "checkDriftOnMigrate", Kind: Boolean, Default: "false", Variable: "-", Forms: global, Standing: Refused, Note: "it compares with a snapshot of Redgate's; Skein writes none"},
 

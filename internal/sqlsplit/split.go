@@ -24,12 +24,33 @@ type Statement struct {
 // A string, identifier, comment, dollar quote, BEGIN ATOMIC body or COPY data without their end, a psql command, and
 // text behind the semicolon of COPY ... FROM STDIN give an *Error and no statements.
 func Split(text string) ([]Statement, error) {
-	s := splitter{text: text, line: 1, statements: make([]Statement, 0, 8+len(text)/256)}
+	statements, _, err := Part(text, true, true)
+	return statements, err
+}
+
+// Part cuts a part of a text that is too long to be held. The part begins where a statement may; starts says that this
+// is where the text begins, ends that nothing follows. Of a part that does not end the text it gives the statements that
+// nothing behind the part can change, and the offset at which the next part has to begin; it is 0 where the part is too
+// short for one. Faults are those of Split.
+func Part(text string, starts, ends bool) (statements []Statement, next int, err error) {
+	s := splitter{text: text, line: 1, open: !ends, statements: make([]Statement, 0, 8+len(text)/256)}
 	s.begin()
 	i := 0
-	if strings.HasPrefix(text, "\ufeff") {
+	if starts && strings.HasPrefix(text, "\ufeff") {
 		i = len("\ufeff")
 	}
+	if wrong := s.cut(i); wrong != nil {
+		return nil, 0, wrong
+	}
+	if ends {
+		s.next = len(text)
+	}
+	return s.statements, s.next, nil
+}
+
+// cut cuts the text from i on.
+func (s *splitter) cut(i int) *Error {
+	text := s.text
 	for i < len(text) {
 		p, end := lex(text, i)
 		switch p {
@@ -55,29 +76,37 @@ func Split(text string) ([]Statement, error) {
 			case ';':
 				if s.depth == 0 && s.blocks == 0 {
 					var err *Error
-					if i, err = s.finish(end); err != nil {
-						return nil, err
+					if i, err = s.finish(end); err != nil || i < 0 {
+						return err
 					}
+					s.next = i
 					continue
 				}
 			}
 		case backslash, openString, openIdentifier, openComment, openDollar:
-			return nil, problem(text, p, i)
+			if s.open && (p != backslash || len(text)-i < longestCommand) {
+				return nil
+			}
+			return problem(text, p, i)
 		}
 		if s.body < 0 {
-			s.open(i, p)
+			s.first(i, p)
 		}
 		s.before, s.last, i = i, end, end
 	}
+	if s.open {
+		return nil
+	}
 	if s.blocks > 0 {
-		return nil, &Error{Offset: s.block, Line: s.lineOf(s.block), What: "BEGIN ATOMIC body",
+		return &Error{Offset: s.block, Line: s.lineOf(s.block), What: "BEGIN ATOMIC body",
 			Hint: "close it with END; a name spelled case or end inside it needs double quotes"}
 	}
-	if _, err := s.finish(len(text)); err != nil {
-		return nil, err
-	}
-	return s.statements, nil
+	_, err := s.finish(len(text))
+	return err
 }
+
+// longestCommand is how much of a text is enough to tell any command of psql.
+const longestCommand = 64
 
 // head is what the first words of a statement say about the way it must be read.
 type head uint8
@@ -105,14 +134,17 @@ type splitter struct {
 	head        head
 
 	line, counted int // line is that of offset counted
+
+	open bool // more text follows
+	next int  // where the statement at hand may start
 }
 
 func (s *splitter) begin() {
 	s.start, s.body, s.before, s.depth, s.blocks, s.words, s.head = -1, -1, -1, 0, 0, 0, unknown
 }
 
-// open notes the first token of a statement.
-func (s *splitter) open(i int, p piece) {
+// first notes the first token of a statement.
+func (s *splitter) first(i int, p piece) {
 	s.body = i
 	if s.start < 0 {
 		s.start = i
@@ -129,7 +161,8 @@ func (s *splitter) lineOf(i int) int {
 	return s.line
 }
 
-// finish closes the statement before the semicolon that ends at end and returns the offset where the next one may start.
+// finish closes the statement before the semicolon that ends at end and returns the offset where the next one may start;
+// it is negative where that depends on what follows the text.
 func (s *splitter) finish(end int) (int, *Error) {
 	if s.body < 0 {
 		s.begin()
@@ -141,8 +174,8 @@ func (s *splitter) finish(end int) (int, *Error) {
 	st := Statement{Start: s.start, End: s.last, Body: s.body, Line: s.lineOf(s.body)}
 	if s.head == copyInline {
 		var err *Error
-		if end, err = s.inlineData(&st, end); err != nil {
-			return 0, err
+		if end, err = s.inlineData(&st, end); err != nil || end < 0 {
+			return end, err
 		}
 	}
 	s.statements = append(s.statements, st)
@@ -248,7 +281,8 @@ func (s *splitter) nextWordIs(i int, w string) bool {
 	return false
 }
 
-// inlineData finds the data of the COPY that ends just before i and returns the offset after their last line.
+// inlineData finds the data of the COPY that ends just before i and returns the offset after their last line; it is
+// negative where more text may follow and tell.
 func (s *splitter) inlineData(st *Statement, i int) (int, *Error) {
 	for i < len(s.text) && s.text[i] != '\n' {
 		p, end := lex(s.text, i)
@@ -256,6 +290,8 @@ func (s *splitter) inlineData(st *Statement, i int) (int, *Error) {
 		case p == blank && nl >= 0:
 			end = i + nl
 		case p == blank || p == comment && nl < 0:
+		case s.open && end == len(s.text):
+			return -1, nil
 		default:
 			return 0, &Error{Offset: i, Line: s.lineOf(i), What: "text after COPY ... FROM STDIN;",
 				Hint: `the data start on the next line: move this behind their end, the line \.`}
@@ -263,24 +299,30 @@ func (s *splitter) inlineData(st *Statement, i int) (int, *Error) {
 		i = end
 	}
 	if i == len(s.text) {
-		return 0, noDataEnd(st)
+		return s.noDataEnd(st)
 	}
 	st.DataStart = i + 1
 	for line := i + 1; ; {
 		if n := endMark(s.text[line:]); n > 0 {
+			if s.open && s.text[line+n-1] != '\n' {
+				return -1, nil
+			}
 			st.DataEnd = line
 			return line + n, nil
 		}
 		n := strings.Index(s.text[line:], "\n\\.")
 		if n < 0 {
-			return 0, noDataEnd(st)
+			return s.noDataEnd(st)
 		}
 		line += n + 1
 	}
 }
 
-func noDataEnd(st *Statement) *Error {
-	return &Error{Offset: st.Body, Line: st.Line, What: "COPY data",
+func (s *splitter) noDataEnd(st *Statement) (int, *Error) {
+	if s.open {
+		return -1, nil
+	}
+	return 0, &Error{Offset: st.Body, Line: st.Line, What: "COPY data",
 		Hint: `the data of COPY ... FROM STDIN end with a line that holds only \.`}
 }
 
