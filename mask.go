@@ -97,7 +97,7 @@ func (r *run) masked(e Event) Event {
 func maskedProgress(e Progress, mask func(string) string) Progress {
 	e.SQL = mask(e.SQL)
 	for i := range e.Blockers { // nobody else has the slice
-		e.Blockers[i].Query = mask(e.Blockers[i].Query)
+		e.Blockers[i].Query, e.Blockers[i].Application = mask(e.Blockers[i].Query), mask(e.Blockers[i].Application)
 	}
 	return e
 }

@@ -13,7 +13,7 @@ import (
 
 // everyEvent has each type of event once.
 var everyEvent = []Event{
-	Connected{}, Warning{}, Note{}, Detail{}, HistoryMissing{}, HistoryCreated{}, BaselineWritten{}, SchemaCreated{}, Standing{}, Validated{},
+	Progress{}, Connected{}, Warning{}, Note{}, Detail{}, HistoryMissing{}, HistoryCreated{}, BaselineWritten{}, SchemaCreated{}, Standing{}, Validated{},
 	Planned{}, LockWaiting{}, GaveWay{}, StepStarted{}, Resumed{}, StepDone{}, StatementDone{}, QueryResult{}, Notice{}, ProgramStarted{}, ProgramOutput{},
 	CallbackStarted{}, Migrated{}, Undone{}, RepairRemoved{}, RepairDeleted{}, RepairAligned{}, DecidedByHand{}, Repaired{}, Cleaned{}, Dropped{},
 }
@@ -21,6 +21,15 @@ var everyEvent = []Event{
 // harmless are the texts that no mask touches: names, words of the server's or of ours, and what stands in the project's
 // files or in the history.
 var harmless = map[string]string{
+	"Progress.Path":             "a file",
+	"Progress.Command":          "the server's word",
+	"Progress.Phase":            "the server's word",
+	"Progress.Relation":         "a name",
+	"Progress.Unit":             "a word of ours",
+	"Progress.Wait":             "the server's word",
+	"Progress.Blockers.User":    "a name",
+	"Progress.Blockers.Host":    "a name",
+	"Progress.Blockers.State":   "the server's word",
 	"Connected":                 "names of the target",
 	"HistoryMissing":            "names",
 	"HistoryCreated":            "names",

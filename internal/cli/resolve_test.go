@@ -52,7 +52,7 @@ secrets = ["kv/settings"]
 	}
 	var stdout, stderr bytes.Buffer
 	code := Main(t.Context(), Process{Args: []string{"skein", "config", "explain"}, Dir: dir, Home: dir, Stdin: strings.NewReader(""), Stdout: &stdout, Stderr: &stderr})
-	if code != 0 || !strings.Contains(stdout.String(), "from_vault") || strings.Contains(stdout.String(), "from-the-resolver") {
+	if code != 0 || !strings.Contains(stdout.String(), "(vault:kv/settings)") || strings.Contains(stdout.String(), "from-the-resolver") {
 		t.Errorf("exit %d\n%s%s", code, &stdout, &stderr)
 	}
 	slices.Sort(asked)

@@ -16,6 +16,8 @@ import (
 // provenElsewhere names, for settings whose effect the facts of a scenario cannot tell, the test that does, or the
 // script that uses it.
 var provenElsewhere = map[string]string{
+	"skein.progress":             "TestProgressIsTold",
+	"watch.stalledAfter":         "TestVerdict",
 	"add.description":            "../cli/testdata/script/add.txtar",
 	"add.force":                  "../cli/testdata/script/add.txtar",
 	"add.location":               "../cli/testdata/script/add.txtar",
