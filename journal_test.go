@@ -181,7 +181,7 @@ func TestUnsettledStatement(t *testing.T) {
 // interruptedBefore runs scripts up to the moment at which the intent of the statement is recorded.
 func interruptedBefore(t *testing.T, db *pgtest.DB, src []string, statement string) {
 	t.Helper()
-	cfg := skein.Config{Source: scripts(src...), Connection: func(context.Context) (*pgx.ConnConfig, error) {
+	cfg := skein.Config{ReconnectDeadline: -1, Source: scripts(src...), Connection: func(context.Context) (*pgx.ConnConfig, error) {
 		return cutting(db.URL, statement)
 	}}
 	_, err := skein.Migrate(context.Background(), cfg)

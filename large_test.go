@@ -116,7 +116,7 @@ func TestLargeScriptThatChanges(t *testing.T) {
 	}
 }
 
-// A script of 64 MB (SKEIN_BULK_MB) is migrated by a process that never has more than 64 MB in memory.
+// A script of 64 MB (LARGE_SCRIPT_MB) is migrated by a process that never has more than 64 MB in memory.
 func TestLargeScriptInLittleMemory(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS != "linux" {
@@ -143,7 +143,7 @@ func TestLargeScriptInLittleMemory(t *testing.T) {
 		return
 	}
 	mb := 64
-	if set := os.Getenv("SKEIN_BULK_MB"); set != "" {
+	if set := os.Getenv("LARGE_SCRIPT_MB"); set != "" {
 		if _, err := fmt.Sscan(set, &mb); err != nil {
 			t.Fatal(err)
 		}

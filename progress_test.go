@@ -36,7 +36,7 @@ func hold(t *testing.T, setup, obstacle, script string) *held {
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	h.stop = stop
-	h.cfg = skein.Config{URL: h.db.URL, BaselineOnMigrate: true, Source: scripts("V2__held.sql", script), Report: func(e skein.Event) {
+	h.cfg = skein.Config{URL: h.db.URL, BaselineOnMigrate: true, StallBudget: -1, Source: scripts("V2__held.sql", script), Report: func(e skein.Event) {
 		if p, ok := e.(skein.Progress); ok {
 			select {
 			case h.events <- p:
