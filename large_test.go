@@ -116,15 +116,15 @@ func TestLargeScriptThatChanges(t *testing.T) {
 	}
 }
 
-// A script of 64 MB (LARGE_SCRIPT_MB) is migrated by a process that never has more than 64 MB in memory.
+// A script of 64 MB (BULK_MB) is migrated by a process that never has more than 64 MB in memory.
 func TestLargeScriptInLittleMemory(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS != "linux" {
 		t.Skip("the peak of a process's memory is read from /proc")
 	}
-	if url := os.Getenv("SKEIN_BULK_URL"); url != "" {
+	if url := os.Getenv("BULK_URL"); url != "" {
 		debug.SetGCPercent(400) // as the command does
-		src, err := source.Locations([]string{"filesystem:" + os.Getenv("SKEIN_BULK_DIR")}, source.Options{})
+		src, err := source.Locations([]string{"filesystem:" + os.Getenv("BULK_DIR")}, source.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -143,7 +143,7 @@ func TestLargeScriptInLittleMemory(t *testing.T) {
 		return
 	}
 	mb := 64
-	if set := os.Getenv("LARGE_SCRIPT_MB"); set != "" {
+	if set := os.Getenv("BULK_MB"); set != "" {
 		if _, err := fmt.Sscan(set, &mb); err != nil {
 			t.Fatal(err)
 		}
@@ -151,7 +151,7 @@ func TestLargeScriptInLittleMemory(t *testing.T) {
 	db, dir := pgtest.New(t), t.TempDir()
 	writeWide(t, filepath.Join(dir, "V1__a.sql"), mb)
 	child := exec.Command(os.Args[0], "-test.run=^TestLargeScriptInLittleMemory$")
-	child.Env = append(os.Environ(), "SKEIN_BULK_URL="+db.URL, "SKEIN_BULK_DIR="+dir)
+	child.Env = append(os.Environ(), "BULK_URL="+db.URL, "BULK_DIR="+dir)
 	out, err := child.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)

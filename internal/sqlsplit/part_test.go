@@ -1,6 +1,7 @@
 package sqlsplit
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -48,8 +49,8 @@ func checkParts(t *testing.T, text string, steps ...int) {
 			continue
 		}
 		// Lines and offsets are the part's own; what is wrong, and what to do, must be the same.
-		a, b := err.(*Error), wrong.(*Error)
-		if a.What != b.What || a.Hint != b.Hint {
+		var a, b *Error
+		if !errors.As(err, &a) || !errors.As(wrong, &b) || a.What != b.What || a.Hint != b.Hint {
 			t.Fatalf("step %d: %v\nwhole: %v\n%q", step, err, wrong, text)
 		}
 	}
