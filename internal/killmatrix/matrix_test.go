@@ -40,7 +40,7 @@ func (y *tally) add(t testing.TB, name string, w way, refused bool) {
 }
 
 // A run that is broken anywhere, and then run again, ends as one that was not.
-func TestKillMatrix(t *testing.T) {
+func TestKillMatrix(t *testing.T) { //nolint:tparallel // the table waits for its parts
 	t.Parallel()
 	y := &tally{points: map[string]map[way]int{}, refused: map[string]map[way]int{}}
 	t.Run("points", func(t *testing.T) {

@@ -179,7 +179,10 @@ func zero(oid string) string {
 // name that it was to make. Without one, or for any other statement, name is "".
 func (c *Conn) InvalidIndex(ctx context.Context, before string) (name, definition string, err error) {
 	var p probe
-	if json.Unmarshal([]byte(before), &p) != nil || p.What != "CREATE INDEX CONCURRENTLY" || p.Object == "" {
+	if json.Unmarshal([]byte(before), &p) != nil {
+		p = probe{} // written by hand
+	}
+	if p.What != "CREATE INDEX CONCURRENTLY" || p.Object == "" {
 		return "", "", nil
 	}
 	rows, err := c.query(ctx, "select pg_catalog.format('%I.%I', n.nspname, c.relname), pg_catalog.pg_get_indexdef(c.oid)"+
