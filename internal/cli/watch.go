@@ -92,6 +92,7 @@ func watchLines(seen *skein.WatchResult) []string {
 			p.Path = fmt.Sprintf("pid %d", seen.Worker.PID)
 		}
 		add("doing", progressLines(p)[0])
+		add("statement", p.SQL)
 		add("session", sessionText(skein.Holder{PID: seen.Worker.PID, Application: seen.Worker.Application, State: seen.Worker.State, Since: seen.Worker.Since}))
 	}
 	if len(seen.Progress.Blockers) > 0 {
