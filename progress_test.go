@@ -119,11 +119,11 @@ func TestProgressIsTold(t *testing.T) {
 					len(p.Blockers) == 1 && p.Blockers[0].State == "idle in transaction"
 			},
 		},
-		"a table that another session reads": {
-			gate, "begin; select count(*) from orders where note = 'a secret'", "alter table orders add column held int;", "rollback",
+		"a row that another session has changed": {
+			gate, "begin; update orders set note = 'a secret' where id = 7", "update orders set note = '' where id = 7;", "rollback",
 			func(p skein.Progress) bool {
-				return p.Command == "" && p.Wait == "Lock:relation" && len(p.Blockers) == 1 && p.Blockers[0].Application == "the obstacle" &&
-					p.Blockers[0].Query == "begin; select count(*) from orders where note = '…'"
+				return p.Command == "" && p.Wait == "Lock:transactionid" && len(p.Blockers) == 1 && p.Blockers[0].Application == "the obstacle" &&
+					p.Blockers[0].Query == "begin; update orders set note = '…' where id = 7"
 			},
 		},
 		"a VACUUM that stands half-way": {
