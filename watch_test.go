@@ -79,7 +79,7 @@ func TestWatchSeesAnOrphan(t *testing.T) {
 			if _, err := h.holder.Exec(t.Context(), "select pg_advisory_unlock(42)"); err != nil {
 				t.Fatal(err)
 			}
-			<-h.ended // with or without an error: it had lost its lock
+			_ = <-h.ended // with or without an error: it had lost its lock
 		})
 	}
 }
@@ -98,7 +98,7 @@ func TestWatchSeesAStall(t *testing.T) {
 		t.Errorf("seen %+v", seen)
 	}
 	h.stop()
-	<-h.ended
+	_ = <-h.ended
 
 	db := pgtest.New(t)
 	flyway := connectAs(t, db.URL, "Flyway by Redgate")
