@@ -133,19 +133,23 @@ func (w *atWork) same(p spot, f func(moved bool)) {
 }
 
 // piece is the statement that runs; nil where there is none, or it is not known. Statements that travel in a pipeline are
-// answered together, so the server's word for what it is doing goes first.
-func (p *spot) piece(facts watch.Facts) *piece {
-	if p.next >= len(p.pieces) {
+// answered together, so of these only the server knows which one it is at.
+func (p *spot) piece(s watch.Session) *piece {
+	left := p.pieces[min(p.next, len(p.pieces)):]
+	const cut = 90 // the server cuts what it shows, no sooner than here
+	i := slices.IndexFunc(left, func(c *piece) bool {
+		return s.State == "active" && c.callback == nil && (c.sql() == s.Query || len(s.Query) > cut && strings.HasPrefix(c.sql(), s.Query))
+	})
+	switch {
+	case i >= 0:
+		return left[i]
+	case p.x.mode == together && len(p.pieces) > 1:
 		return nil
 	}
-	if query := facts.Session.Query; query != "" && facts.Session.State == "active" && p.x.mode == together {
-		for _, c := range p.pieces[p.next:] {
-			if c.callback == nil && (c.sql() == query || len(query) > 90 && strings.HasPrefix(c.sql(), query)) {
-				return c
-			}
-		}
+	if len(left) == 0 {
+		return nil
 	}
-	return p.pieces[p.next]
+	return left[0]
 }
 
 // program reports whether what runs is no SQL, so that the server is not expected to be busy.

@@ -29,6 +29,7 @@ type observer struct {
 	retry   time.Time      // not before
 	pace    watch.Pace
 	latest  time.Time
+	session watch.Session // as the look before saw it
 	failing bool
 }
 
@@ -77,7 +78,8 @@ func (o *observer) facts(ctx context.Context, p spot) watch.Facts {
 		}
 		o.conn = conn
 	}
-	facts, err := o.conn.ReadProgress(ctx, postgres.Backend{PID: p.pid, Fence: p.fence, Mark: p.mark()})
+	facts, err := o.conn.ReadProgress(ctx, postgres.Backend{PID: p.pid, Fence: p.fence, Mark: p.mark(o.session)})
+	o.session = facts.Session
 	if err != nil {
 		o.failed(err)
 	}
@@ -128,7 +130,7 @@ func (o *observer) event(p spot, facts watch.Facts) Progress {
 		}
 	}
 	work := facts.Work
-	if q := p.piece(facts); q != nil {
+	if q := p.piece(facts.Session); q != nil {
 		e.Statement, e.Statements = p.count(q)
 		if q.callback != nil {
 			e.Path = q.callback.Path
@@ -200,12 +202,12 @@ type mark struct {
 // markOf is how the marks of runs on one history begin.
 func markOf(lock int64) string { return fmt.Sprintf("skein:run %d ", lock) }
 
-func (p *spot) mark() string {
+func (p *spot) mark(s watch.Session) string {
 	m := mark{PID: p.pid, Path: p.path, Program: p.program()}
 	if p.script != nil {
 		m.Script, m.Scripts = p.index+1, p.total
 	}
-	if q := p.piece(watch.Facts{}); q != nil {
+	if q := p.piece(s); q != nil {
 		m.Statement, m.Statements = p.count(q)
 		if q.text != nil {
 			m.Line = q.line()

@@ -25,7 +25,7 @@ func (l *live) width() int {
 
 // paint is what to send so that the lines stand in the place of those before. Lines end before the last column, since
 // terminals differ in what they do there.
-// With colour, those that begin with a blank are yellow: who is waited for.
+// With colour, the one that says who is waited for is yellow.
 func (l *live) paint(lines []string, colour bool) string {
 	width := l.width()
 	var b strings.Builder
@@ -34,7 +34,7 @@ func (l *live) paint(lines []string, colour bool) string {
 	for _, line := range lines {
 		line = cut(line, width-1)
 		l.shown = append(l.shown, line)
-		b.WriteString(paint(colour && strings.HasPrefix(line, " "), yellow, line) + "\x1b[K\r\n") // clear what is left of the old line, not the line first: no flicker
+		b.WriteString(paint(colour && strings.HasPrefix(line, "   waits"), yellow, line) + "\x1b[K\r\n") // clear what is left of the old line, not the line first: no flicker
 	}
 	b.WriteString("\x1b[J")
 	return b.String()

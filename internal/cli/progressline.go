@@ -29,16 +29,14 @@ func progressLines(e skein.Progress) []string {
 		where = append(where, fmt.Sprintf("statement %d of %d", e.Statement, e.Statements))
 	}
 	what := append([]string{ago(e.Took)}, counted(e)...)
-	first := strings.Join(where, ", ") + ": " + strings.Join(what, ", ")
-	if e.SQL != "" {
-		first += ": " + e.SQL
-	}
-	lines := []string{first}
+	lines := []string{strings.Join(where, ", ") + ": " + strings.Join(what, ", ")}
 	switch {
 	case len(e.Blockers) > 0:
 		lines = append(lines, "   waits for "+blockersText(e.Blockers)+behindText(e.Behind))
 	case e.Behind > 0:
 		lines = append(lines, "  "+strings.TrimPrefix(behindText(e.Behind), ";"))
+	case e.SQL != "":
+		lines = append(lines, "   "+e.SQL)
 	}
 	return lines
 }
@@ -46,12 +44,6 @@ func progressLines(e skein.Progress) []string {
 // counted is what PostgreSQL counts of the work.
 func counted(e skein.Progress) []string {
 	var parts []string
-	if e.Command != "" {
-		parts = append(parts, e.Command)
-	}
-	if e.Phase != "" {
-		parts = append(parts, e.Phase)
-	}
 	percent, known := e.Percent()
 	switch {
 	case known:
@@ -64,6 +56,9 @@ func counted(e skein.Progress) []string {
 	}
 	if e.Left > 0 {
 		parts = append(parts, "about "+ago(e.Left)+" left")
+	}
+	if work := strings.Trim(e.Command+", "+e.Phase, ", "); work != "" {
+		parts = append(parts, work)
 	}
 	return parts
 }

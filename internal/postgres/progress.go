@@ -26,14 +26,15 @@ func (c *Conn) ReadProgress(ctx context.Context, b Backend) (watch.Facts, error)
 	if err := c.findViews(ctx); err != nil {
 		return watch.Facts{}, err
 	}
-	fence := "false"
+	which := fmt.Sprintf("a.pid = %d", b.PID)
 	if b.Fence != 0 {
-		fence = "a.pid in (" + holders(b.Fence) + ")"
+		fence := "a.pid in (" + holders(b.Fence) + ")"
+		which = "(" + which + " or " + fence + ") order by " + fence + " desc limit 1"
 	}
 	var sql strings.Builder
 	fmt.Fprintf(&sql, `%swith w as (select a.* from pg_catalog.pg_stat_activity a where a.pid <> pg_catalog.pg_backend_pid()
-	and a.datname = pg_catalog.current_database() and (a.pid = %d or %s) order by %s desc limit 1)
-	select 'worker', %s from w a`, comment(b.Mark), b.PID, fence, fence, sessionJSON)
+	and a.datname = pg_catalog.current_database() and %s)
+	select 'worker', %s from w a`, comment(b.Mark), which, sessionJSON)
 	fmt.Fprintf(&sql, ` union all select 'blocker', %s from (select distinct pg_catalog.unnest(pg_catalog.pg_blocking_pids(w.pid)) as pid from w) b
 	left join pg_catalog.pg_stat_activity a on a.pid = b.pid`, sessionJSON)
 	fmt.Fprintf(&sql, ` union all select 'behind', pg_catalog.to_jsonb(pg_catalog.count(*)) from (select a.pid from pg_catalog.pg_stat_activity a
