@@ -237,19 +237,19 @@ func (s *step) stream(ctx context.Context) (bool, error) {
 
 // windows arranges for the script's pieces, between first and last, to be read when they are needed.
 func (s *step) windows(first, last []*piece) {
-	l, rest := s.x.run.read(s.Script), last
-	s.x.close = func() { l.close() }
+	a, rest := &aheadOf{reading: s.x.run.read(s.Script)}, last
+	s.x.close = func() { a.close() }
 	s.x.restart = func() {
-		l.close()
-		l, rest = s.x.run.read(s.Script), last
+		a.close()
+		a, rest = &aheadOf{reading: s.x.run.read(s.Script)}, last
 		s.x.pieces = first
 	}
 	s.x.rest = func() ([]*piece, error) {
-		pieces, err := l.next()
+		pieces, err := a.next()
 		for _, p := range pieces {
 			// It was judged before: a file that changed meanwhile must not end the transaction.
 			if p.verdict.Class == txblock.Control && p.verdict.Control != txblock.Savepoint {
-				return nil, l.fault("the file was changed while it was being read", "run the same command again: it starts with the file as it is then")
+				return nil, a.fault("the file was changed while it was being read", "run the same command again: it starts with the file as it is then")
 			}
 		}
 		if err == nil && len(pieces) == 0 {
@@ -257,6 +257,46 @@ func (s *step) windows(first, last []*piece) {
 		}
 		return pieces, err
 	}
+}
+
+// aheadOf is a reading that cuts the next window while the server works on the one before.
+type aheadOf struct {
+	*reading
+	coming chan cutting // nil: nothing is being cut
+}
+
+type cutting struct {
+	pieces []*piece
+	err    error
+}
+
+func (a *aheadOf) next() ([]*piece, error) {
+	if a.coming == nil {
+		a.start()
+	}
+	c := <-a.coming
+	if a.coming = nil; c.err == nil && len(c.pieces) > 0 {
+		a.start()
+	}
+	return c.pieces, c.err
+}
+
+func (a *aheadOf) start() {
+	coming := make(chan cutting, 1)
+	a.coming = coming
+	go func() {
+		pieces, err := a.reading.next()
+		coming <- cutting{pieces, err}
+	}()
+}
+
+// close waits for what is being cut, and closes the file.
+func (a *aheadOf) close() {
+	if a.coming != nil {
+		<-a.coming
+		a.coming = nil
+	}
+	a.reading.close()
 }
 
 // streams reports whether the script can come a window at a time: it is large, and no callback runs around each of its
