@@ -58,6 +58,7 @@ var floors = map[string]int{
 	"internal/rehearse": 5,
 	"internal/report":   5,
 	"internal/fleet":    5,
+	"internal/wire":     5,
 
 	"internal/cli":    6,
 	"internal/demo":   6,

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/skein-db/skein"
+	"github.com/skein-db/skein/internal/wire"
 	"github.com/skein-db/skein/migration"
 )
 
@@ -43,11 +44,9 @@ func (r *runner) add(ctx context.Context) int {
 // newFile decides where the new migration goes and what it is called.
 func (r *runner) newFile(ctx context.Context, now time.Time) (string, error) {
 	s := r.settings
-	d := door{settings: s}
-	naming := d.naming()
-	scripts, _ := d.sources(r.process.Dir, naming.Suffixes, false)
-	if len(d.mistakes) > 0 {
-		return "", d.mistakes
+	naming, scripts, err := wire.Scripts(s, r.process.world())
+	if err != nil {
+		return "", err
 	}
 	folder, err := r.addFolder()
 	if err != nil {

@@ -19,6 +19,7 @@ import (
 	"github.com/skein-db/skein"
 	"github.com/skein-db/skein/internal/config"
 	"github.com/skein-db/skein/internal/secret"
+	"github.com/skein-db/skein/internal/wire"
 )
 
 // Process is the world that a command line runs in.
@@ -47,8 +48,11 @@ type Demo struct {
 	Keep  bool
 }
 
-// ownVariables are SKEIN_ variables that are no settings.
-var ownVariables = []string{"SKEIN_TEST_POSTGRES", "SKEIN_PGTEST_KEEP"}
+func (p Process) world() wire.World {
+	return wire.World{Env: p.Env, Dir: p.Dir, Home: p.Home, Install: p.Install, Stdin: p.Stdin}
+}
+
+func (p Process) env(name string) string { return p.world().Variable(name) }
 
 // Main runs a command line and returns the process's exit code. When ctx ends, the run in progress stops safely.
 func Main(ctx context.Context, p Process) int {
@@ -203,23 +207,7 @@ func (r *runner) demo(ctx context.Context) int {
 // load reads the settings and everything that follows from them, short of a connection.
 func (r *runner) load(ctx context.Context) error {
 	p := r.process
-	settings, warnings, err := config.Load(config.Input{
-		Args: r.line, Env: p.Env, OwnVariables: ownVariables, WorkDir: p.Dir, HomeDir: p.Home, InstallDir: p.Install, Stdin: p.Stdin,
-		Resolve: func(ref config.Reference) (secret.Text, error) {
-			text, err := p.resolve(ctx, ref)
-			if ref.Resolver != "git" {
-				r.console.redactor.AddText(text) // before anything can be said about it
-			}
-			return text, err
-		},
-		Fields: func(ref config.Reference) (map[string]secret.Text, error) {
-			fields, err := p.vaultFields(ctx, ref)
-			for _, text := range fields {
-				r.console.redactor.AddText(text)
-			}
-			return fields, err
-		},
-	})
+	settings, warnings, err := p.world().Load(ctx, r.line, r.console.redactor)
 	if slices.Contains(r.line.Verbs, "init") {
 		warnings = nil // they are about what it is there to mend
 	}
@@ -250,7 +238,7 @@ func (r *runner) load(ctx context.Context) error {
 
 // prepare turns the settings into the library's, once for all verbs of the line.
 func (r *runner) prepare() error {
-	engine, warnings, err := engineConfig(r.settings, r.process, r.console.flyway, r.console.redactor)
+	engine, warnings, err := wire.Engine(r.settings, r.process.world(), r.console.flyway, r.console.redactor)
 	r.warnings(warnings)
 	if err != nil {
 		return err
@@ -262,7 +250,7 @@ func (r *runner) prepare() error {
 	r.liveness(r.settings.Text("skein.progress"))
 	engine.NoProgress = r.console.noProgress
 	if r.console.flyway {
-		r.narrator.target = shownTarget(r.settings)
+		r.narrator.target = wire.ShownTarget(r.settings)
 	}
 	engine.Report = r.narrator.report
 	if r.console.json && r.settings.Bool("outputProgress") {

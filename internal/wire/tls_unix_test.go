@@ -1,6 +1,6 @@
 //go:build unix
 
-package cli
+package wire
 
 import (
 	"context"
@@ -180,12 +180,12 @@ func TestTLS(t *testing.T) {
 // connectTLS connects as the command does and says how: "plain", "TLS", "TLS /CN=app" or an error.
 func connectTLS(t *testing.T, s *pgserver.Server, dir, host, params, home string) string {
 	t.Helper()
-	p := Process{Dir: dir}
+	w := World{Dir: dir}
 	if home != "" {
-		p.Home = filepath.Join(dir, home)
+		w.Home = filepath.Join(dir, home)
 	}
 	url := fmt.Sprintf("-url=jdbc:postgresql://%s:%d/postgres?%s", host, s.Port, params)
-	c, _, err := engineConfig(loadSettings(t, url), p, false, &secret.Redactor{})
+	c, _, err := Engine(loadSettings(t, url), w, false, &secret.Redactor{})
 	if err != nil {
 		return "error: " + err.Error()
 	}

@@ -1,9 +1,11 @@
-package cli
+package wire
 
 import (
 	"go/ast"
+	"go/parser"
 	"go/token"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -25,16 +27,20 @@ func TestEveryHonouredSettingIsRead(t *testing.T) {
 	for _, name := range readElsewhere {
 		asked[name] = true
 	}
-	files, err := filepath.Glob("*.go")
+	files, err := filepath.Glob("../[a-z]*/*.go")
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, file := range files {
 		// The lists of help name settings without reading them.
-		if strings.HasSuffix(file, "_test.go") || file == "verbs.go" || file == "help.go" {
+		if strings.HasSuffix(file, "_test.go") || slices.Contains([]string{"../cli/verbs.go", "../cli/help.go"}, file) || strings.HasPrefix(file, "../config/") {
 			continue
 		}
-		ast.Inspect(parse(t, file), func(n ast.Node) bool {
+		f, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(f, func(n ast.Node) bool {
 			if lit, ok := n.(*ast.BasicLit); ok && lit.Kind == token.STRING {
 				if s, err := strconv.Unquote(lit.Value); err == nil {
 					asked[s] = true
@@ -50,21 +56,35 @@ func TestEveryHonouredSettingIsRead(t *testing.T) {
 	}
 }
 
-func TestEngineConfig(t *testing.T) {
+// loadSettings reads settings from flags alone.
+func loadSettings(t *testing.T, args ...string) *config.Settings {
+	t.Helper()
+	line, err := config.Parse(args, config.Grammar{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, _, err := config.Load(config.Input{Args: line, WorkDir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func TestEngine(t *testing.T) {
 	t.Parallel()
 	const url = "-url=jdbc:postgresql://h/x"
-	p := Process{Dir: t.TempDir()}
-	c, _, err := engineConfig(loadSettings(t, url), p, false, &secret.Redactor{})
+	w := World{Dir: t.TempDir()}
+	c, _, err := Engine(loadSettings(t, url), w, false, &secret.Redactor{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if c.NoCreateSchemas || c.SkipValidate || c.NoTransactions || c.DiscardQueryResults || c.AllowClean || c.Placeholders.Off || !c.TargetVersion.IsLatest() ||
-		c.BaselineVersion.String() != "1" || c.WorkingDirectory != p.Dir || *c.LockRetryCount != 50 || c.CallbackSource != nil {
+		c.BaselineVersion.String() != "1" || c.WorkingDirectory != w.Dir || *c.LockRetryCount != 50 || c.CallbackSource != nil {
 		t.Errorf("defaults are not Flyway's: %+v", c)
 	}
-	c, _, err = engineConfig(loadSettings(t, url, "-createSchemas=false", "-validateOnMigrate=false", "-executeInTransaction=false",
+	c, _, err = Engine(loadSettings(t, url, "-createSchemas=false", "-validateOnMigrate=false", "-executeInTransaction=false",
 		"-outputQueryResults=false", "-cleanDisabled=false", "-placeholderReplacement=false", "-target=7?", "-callbackLocations=filesystem:cb",
-		"-sqlMigrationPrefix=W", "-schemas=a,b"), p, false, &secret.Redactor{})
+		"-sqlMigrationPrefix=W", "-schemas=a,b"), w, false, &secret.Redactor{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,9 +92,9 @@ func TestEngineConfig(t *testing.T) {
 		c.TargetVersion.String() != "7?" || c.CallbackSource == nil || *c.Naming.Versioned != "W" || len(c.Schemas) != 2 {
 		t.Errorf("settings are lost: %+v", c)
 	}
-	own, _, err := engineConfig(loadSettings(t, url, "-role=boss", "-applicationName=mine", "-keepSessionState=true", "-ignoreJavaMigrations=2,3",
+	own, _, err := Engine(loadSettings(t, url, "-role=boss", "-applicationName=mine", "-keepSessionState=true", "-ignoreJavaMigrations=2,3",
 		"-requireMigrations=true", "-connectRetries=3", "-connectRetriesInterval=7", "-lockRetryCount=-1", "-powershellExecutable=pwsh",
-		"-errorOverrides=01000:*:I"), p, false, &secret.Redactor{})
+		"-errorOverrides=01000:*:I"), w, false, &secret.Redactor{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,14 +109,14 @@ func TestEngineConfig(t *testing.T) {
 	if err != nil || cfg.Host != "h" || cfg.Database != "x" || cfg.RuntimeParams["application_name"] != "skein" {
 		t.Errorf("connection: %+v, %v", cfg, err)
 	}
-	c, _, err = engineConfig(loadSettings(t, url+"?ApplicationName=mine"), p, false, &secret.Redactor{})
+	c, _, err = Engine(loadSettings(t, url+"?ApplicationName=mine"), w, false, &secret.Redactor{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if cfg, err := c.Connection(t.Context()); err != nil || cfg.RuntimeParams["application_name"] != "mine" {
 		t.Errorf("the URL's application name is lost: %v, %v", cfg, err)
 	}
-	_, _, err = engineConfig(loadSettings(t, "-target=x", "-baselineVersion=y", "-ignoreMigrationPatterns=z"), p, false, &secret.Redactor{})
+	_, _, err = Engine(loadSettings(t, "-target=x", "-baselineVersion=y", "-ignoreMigrationPatterns=z"), w, false, &secret.Redactor{})
 	if err == nil || strings.Count(err.Error(), "\n") != 3 {
 		t.Errorf("four mistakes give: %v", err)
 	}

@@ -1,4 +1,4 @@
-package cli
+package wire
 
 import (
 	"cmp"
@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
-	"slices"
 	"strings"
 	"time"
 
@@ -22,10 +21,10 @@ import (
 const resolverLimit = time.Minute
 
 // resolve answers the value resolvers that look outside the configuration.
-func (p Process) resolve(ctx context.Context, ref config.Reference) (secret.Text, error) {
+func (w World) resolve(ctx context.Context, ref config.Reference) (secret.Text, error) {
 	ctx, cancel := context.WithTimeout(ctx, resolverLimit)
 	defer cancel()
-	machine := local.Machine{OS: runtime.GOOS, Env: p.Env, Dir: p.Dir}
+	machine := local.Machine{OS: runtime.GOOS, Env: w.Env, Dir: w.Dir}
 	switch ref.Resolver {
 	case "git":
 		text, err := machine.Git(ctx, ref.Key)
@@ -33,13 +32,13 @@ func (p Process) resolve(ctx context.Context, ref config.Reference) (secret.Text
 	case "localsecret":
 		return machine.Keychain(ctx, ref.Key)
 	case "awssecretsmanager":
-		return p.awsSecret(ctx, ref.Key)
+		return w.awsSecret(ctx, ref.Key)
 	}
-	return p.vaultSecret(ctx, ref)
+	return w.vaultSecret(ctx, ref)
 }
 
 // vaultSecret is ${vault.path/key}.
-func (p Process) vaultSecret(ctx context.Context, ref config.Reference) (secret.Text, error) {
+func (w World) vaultSecret(ctx context.Context, ref config.Reference) (secret.Text, error) {
 	slash := strings.LastIndexByte(ref.Key, '/')
 	if slash <= 0 || slash == len(ref.Key)-1 {
 		return secret.Text{}, fmt.Errorf("vault: write ${vault.path/key}, not ${vault.%s}", ref.Key)
@@ -48,7 +47,7 @@ func (p Process) vaultSecret(ctx context.Context, ref config.Reference) (secret.
 	if err != nil {
 		return secret.Text{}, fmt.Errorf("vault: %w", err)
 	}
-	fields, err := p.vaultFields(ctx, config.Reference{Resolver: "vault", Key: path, Settings: ref.Settings})
+	fields, err := w.vaultFields(ctx, config.Reference{Resolver: "vault", Key: path, Settings: ref.Settings})
 	if err != nil {
 		return secret.Text{}, err
 	}
@@ -60,13 +59,13 @@ func (p Process) vaultSecret(ctx context.Context, ref config.Reference) (secret.
 }
 
 // vaultFields reads a secret by its path in the API. What is not set comes from Vault's own variables.
-func (p Process) vaultFields(ctx context.Context, ref config.Reference) (map[string]secret.Text, error) {
+func (w World) vaultFields(ctx context.Context, ref config.Reference) (map[string]secret.Text, error) {
 	ctx, cancel := context.WithTimeout(ctx, resolverLimit)
 	defer cancel()
 	server := vault.Server{
-		URL:       cmp.Or(ref.Settings["url"], p.env("VAULT_ADDR")),
-		Token:     secret.New(cmp.Or(ref.Settings["token"], p.env("VAULT_TOKEN"))),
-		Namespace: cmp.Or(ref.Settings["namespace"], p.env("VAULT_NAMESPACE")),
+		URL:       cmp.Or(ref.Settings["url"], w.Variable("VAULT_ADDR")),
+		Token:     secret.New(cmp.Or(ref.Settings["token"], w.Variable("VAULT_TOKEN"))),
+		Namespace: cmp.Or(ref.Settings["namespace"], w.Variable("VAULT_NAMESPACE")),
 	}
 	switch {
 	case server.URL == "":
@@ -78,9 +77,9 @@ func (p Process) vaultFields(ctx context.Context, ref config.Reference) (map[str
 }
 
 // awsSecret is ${awsSecretsManager.name}, or ${awsSecretsManager.name#field} of a secret that is a JSON object.
-func (p Process) awsSecret(ctx context.Context, key string) (secret.Text, error) {
+func (w World) awsSecret(ctx context.Context, key string) (secret.Text, error) {
 	name, field, hasField := strings.Cut(key, "#")
-	text, err := aws.Account{Env: p.Env, Home: p.Home}.Read(ctx, name)
+	text, err := aws.Account{Env: w.Env, Home: w.Home}.Read(ctx, name)
 	if err != nil || !hasField {
 		return text, err
 	}
@@ -98,10 +97,10 @@ func (p Process) awsSecret(ctx context.Context, key string) (secret.Text, error)
 }
 
 // login reads user and password for a jdbc-secretsmanager: URL.
-func (p Process) login(ctx context.Context, id string) (user string, password secret.Text, err error) {
+func (w World) login(ctx context.Context, id string) (user string, password secret.Text, err error) {
 	ctx, cancel := context.WithTimeout(ctx, resolverLimit)
 	defer cancel()
-	text, err := aws.Account{Env: p.Env, Home: p.Home}.Read(ctx, id)
+	text, err := aws.Account{Env: w.Env, Home: w.Home}.Read(ctx, id)
 	if err != nil {
 		return "", secret.Text{}, err
 	}
@@ -113,14 +112,4 @@ func (p Process) login(ctx context.Context, id string) (user string, password se
 		return "", secret.Text{}, fmt.Errorf("AWS Secrets Manager: %s is no JSON object with username and password", id)
 	}
 	return fields.Username, secret.New(fields.Password), nil
-}
-
-// env is a variable's value, "" when it is not set.
-func (p Process) env(name string) string {
-	for _, entry := range slices.Backward(p.Env) {
-		if value, ok := strings.CutPrefix(entry, name+"="); ok {
-			return value
-		}
-	}
-	return ""
 }

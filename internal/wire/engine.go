@@ -1,4 +1,4 @@
-package cli
+package wire
 
 import (
 	"cmp"
@@ -20,11 +20,11 @@ import (
 	"github.com/skein-db/skein/source"
 )
 
-// engineConfig turns settings into the library's. Its error is config.Mistakes: everything that is wrong, at once.
+// Engine turns settings into the library's. Its error is config.Mistakes: everything that is wrong, at once.
 //
 // Flyway warns about a location that is not there and calls a run without migrations a success. As skein both are errors
 // unless a setting says otherwise: a typing error in a path must not look like a deployment.
-func engineConfig(s *config.Settings, p Process, flyway bool, secrets *secret.Redactor) (skein.Config, []config.Warning, error) {
+func Engine(s *config.Settings, w World, flyway bool, secrets *secret.Redactor) (skein.Config, []config.Warning, error) {
 	d := door{settings: s}
 	c := skein.Config{
 		ConnectRetries: s.Int("connectRetries"), ConnectRetriesInterval: s.Int("connectRetriesInterval"),
@@ -53,7 +53,7 @@ func engineConfig(s *config.Settings, p Process, flyway bool, secrets *secret.Re
 		c.StallBudget = -1 // the library's zero value is the default
 	}
 	if c.WorkingDirectory == "" {
-		c.WorkingDirectory = p.Dir
+		c.WorkingDirectory = w.Dir
 	}
 	c.TargetVersion = check(&d, "target", migration.ParseTarget)
 	c.BaselineVersion = check(&d, "baselineVersion", migration.ParseVersion)
@@ -70,7 +70,7 @@ func engineConfig(s *config.Settings, p Process, flyway bool, secrets *secret.Re
 	if c.ErrorOverrides, err = migration.ParseErrorOverrides(s.List("errorOverrides")); err != nil {
 		d.add("errorOverrides", err)
 	}
-	c.Source, c.CallbackSource = d.sources(p.Dir, c.Naming.Suffixes, orElse(s, "failOnMissingLocations", !flyway))
+	c.Source, c.CallbackSource = d.sources(w.Dir, c.Naming.Suffixes, orElse(s, "failOnMissingLocations", !flyway))
 	target, warnings, err := s.Target()
 	if err != nil {
 		d.add("url", err)
@@ -78,12 +78,23 @@ func engineConfig(s *config.Settings, p Process, flyway bool, secrets *secret.Re
 	if len(d.mistakes) > 0 {
 		return skein.Config{}, warnings, d.mistakes
 	}
-	c.Connection = connection(target, s, p, secrets)
+	c.Connection = connection(target, s, w, secrets)
 	c.SecretPlaceholders, c.Secrets = s.SecretPlaceholders(), map[string]string{}
 	for name, text := range s.SecretsByName() {
 		c.Secrets[name] = text.Reveal()
 	}
 	return c, warnings, nil
+}
+
+// Scripts gives how scripts are named and where they are; a missing folder is none. Its error is config.Mistakes.
+func Scripts(s *config.Settings, w World) (migration.Naming, source.Source, error) {
+	d := door{settings: s}
+	naming := d.naming()
+	scripts, _ := d.sources(w.Dir, naming.Suffixes, false)
+	if len(d.mistakes) > 0 {
+		return naming, nil, d.mistakes
+	}
+	return naming, scripts, nil
 }
 
 // door collects what is wrong while settings are read.
@@ -200,7 +211,7 @@ func (d *door) sources(dir string, suffixes []string, failOnMissing bool) (scrip
 }
 
 // connection makes the parameters of each new connection from the URL. What secrets it finds on the way, secrets hears of.
-func connection(target config.Target, s *config.Settings, p Process, secrets *secret.Redactor) func(context.Context) (*pgx.ConnConfig, error) {
+func connection(target config.Target, s *config.Settings, w World, secrets *secret.Redactor) func(context.Context) (*pgx.ConnConfig, error) {
 	return func(ctx context.Context) (*pgx.ConnConfig, error) {
 		fail := func(err error) (*pgx.ConnConfig, error) {
 			return nil, &skein.Error{
@@ -211,7 +222,7 @@ func connection(target config.Target, s *config.Settings, p Process, secrets *se
 		target := target
 		if target.SecretID != "" {
 			var err error
-			if target.User, target.Password, err = p.login(ctx, target.SecretID); err != nil {
+			if target.User, target.Password, err = w.login(ctx, target.SecretID); err != nil {
 				return fail(err)
 			}
 		}
@@ -220,7 +231,7 @@ func connection(target config.Target, s *config.Settings, p Process, secrets *se
 			return fail(err)
 		}
 		secrets.Add(cfg.Password) // it may be from PGPASSWORD, .pgpass or AWS
-		certificates, err := target.TLS.Certificates(p.Home, os.ReadFile)
+		certificates, err := target.TLS.Certificates(w.Home, os.ReadFile)
 		if err != nil {
 			return fail(err)
 		}
@@ -243,9 +254,9 @@ func present(c *tls.Config, certificates []tls.Certificate) {
 	}
 }
 
-// shownTarget is what the face flyway prints behind "Database: ": asterisks since Flyway 13, the URL without passwords
+// ShownTarget is what the face flyway prints behind "Database: ": asterisks since Flyway 13, the URL without passwords
 // when FLYWAY_DO_NOT_REDACT_URL asks for it.
-func shownTarget(s *config.Settings) string {
+func ShownTarget(s *config.Settings) string {
 	if s.Bool("doNotRedactUrl") {
 		return strings.TrimSpace(config.RedactURL(s.Text("url")))
 	}
