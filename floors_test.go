@@ -34,6 +34,7 @@ var floors = map[string]int{
 	"internal/txblock": 1,
 	"internal/stall":   1,
 	"internal/watch":   1,
+	"internal/release": 1,
 
 	"adoption":          2,
 	"internal/lint":     2,
