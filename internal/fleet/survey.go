@@ -1,0 +1,145 @@
+package fleet
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+
+	"github.com/skein-db/skein"
+	"github.com/skein-db/skein/internal/pipeline"
+	"github.com/skein-db/skein/migration"
+)
+
+// Survey asks targets how they stand, at most concurrency at a time, and returns their facts in the targets' order. report
+// may be nil; it is called one at a time.
+func Survey(ctx context.Context, environment string, targets []Target, scripts *skein.Prepared, concurrency int, report func(Surveyed)) []pipeline.TargetFacts {
+	out := make([]pipeline.TargetFacts, len(targets))
+	places := make([]int, len(targets))
+	for i := range targets {
+		places[i] = i
+		out[i] = pipeline.TargetFacts{Name: targets[i].Name, Environment: environment, Unreachable: "it was not asked"}
+	}
+	var mu sync.Mutex
+	done := 0
+	each(ctx, places, concurrency, func(i int) {
+		cfg := targets[i].Config
+		cfg.Prepared, cfg.Report = scripts, nil
+		result, err := skein.Survey(ctx, cfg)
+		out[i] = factsOf(environment, targets[i], result, err)
+		mu.Lock()
+		defer mu.Unlock()
+		done++
+		if report != nil {
+			report(Surveyed{Environment: environment, Facts: out[i], Done: done, Total: len(targets)})
+		}
+	})
+	return out
+}
+
+func (d *Deployment) survey(ctx context.Context, environment string, targets []Target) []pipeline.TargetFacts {
+	return Survey(ctx, environment, targets, d.Scripts, d.concurrency(), func(s Surveyed) { d.report(s) })
+}
+
+// factsOf turns what a survey found into what the pipeline decides on.
+func factsOf(environment string, target Target, s *skein.SurveyResult, err error) pipeline.TargetFacts {
+	f := pipeline.TargetFacts{Name: target.Name, Environment: environment}
+	if err != nil {
+		f.Unreachable = firstLine(err)
+		return f
+	}
+	f.Identity = identity(s.Identity)
+	if s.Pin != nil {
+		pinned := identity(s.Pin.Identity)
+		f.Pinned = &pinned
+	}
+	if !target.Config.Identity.IsZero() {
+		expected := identity(target.Config.Identity)
+		f.Expected = &expected
+	}
+	f.Clock, f.Fingerprint, f.History = s.Clock, s.Fingerprint, s.HistoryHash
+	if s.Holder != nil {
+		f.Busy = holder(*s.Holder)
+	}
+	f.Applied = appliedOf(s)
+	for _, e := range s.Entries {
+		if e.Script != nil && e.Script.Kind != migration.Undo {
+			f.Scripts = append(f.Scripts, ScriptOf(e.Script))
+		}
+	}
+	for _, step := range s.Steps {
+		f.Pending = append(f.Pending, pipeline.Step{Kind: step.Script.Kind, Version: step.Script.Version, Path: step.Script.Path, SHA256: step.Script.SHA256()})
+	}
+	for _, p := range s.Problems {
+		f.Problems = append(f.Problems, oneLine(p.Message))
+	}
+	for _, wrong := range []error{s.Misplaced, s.ReadOnly, s.Blocked} {
+		if wrong != nil {
+			f.Problems = append(f.Problems, firstLine(wrong))
+		}
+	}
+	return f
+}
+
+func identity(i skein.Identity) pipeline.Identity {
+	return pipeline.Identity{Environment: i.Environment, System: i.System, Cluster: i.Cluster, Database: i.Database, Host: i.Host}
+}
+
+// appliedOf are the rows of the history, with what the side table knows of them.
+func appliedOf(s *skein.SurveyResult) []pipeline.Applied {
+	recorded := map[int]skein.AppliedFact{}
+	for _, a := range s.Applied {
+		recorded[a.Rank] = a
+	}
+	var out []pipeline.Applied
+	for i := range s.Entries {
+		row := s.Entries[i].Applied
+		if row == nil {
+			continue
+		}
+		a := pipeline.Applied{
+			Rank: row.Rank, Version: row.Version, Description: row.Description, Script: row.Script, Type: row.Type, Checksum: row.Checksum,
+			Success: row.Success, At: row.InstalledOn, Duration: milliseconds(row.ExecutionTime), MissingOK: s.Entries[i].Tolerated,
+		}
+		if r, ok := recorded[row.Rank]; ok {
+			a.At, a.Zoned, a.SHA256, a.Release, a.Digest, a.Releaser = r.At, true, r.SHA256, r.Release, r.Digest, r.Releaser
+		}
+		out = append(out, a)
+	}
+	return out
+}
+
+// ScriptOf is a script as the pipeline sees it.
+func ScriptOf(s *migration.Script) pipeline.Script {
+	raw := s.RawChecksum
+	return pipeline.Script{
+		Kind: s.Kind, Version: s.Version, Description: s.Description, Path: s.Path, Checksum: s.Checksum, RawChecksum: &raw, SHA256: s.SHA256(),
+	}
+}
+
+func holder(h skein.Holder) string {
+	text := "user " + h.User
+	if h.Application != "" {
+		text += ", application " + h.Application
+	}
+	if h.Host != "" {
+		text += ", from " + h.Host
+	}
+	return text
+}
+
+func firstLine(err error) string {
+	if e, ok := errors.AsType[*skein.Error](err); ok {
+		text := oneLine(e.Message)
+		if e.At != nil && e.At.Path != "" {
+			text = e.At.Path + ": " + text
+		}
+		return text
+	}
+	return oneLine(err.Error())
+}
+
+func oneLine(text string) string {
+	line, _, _ := strings.Cut(text, "\n")
+	return line
+}
