@@ -35,7 +35,10 @@ type SurveyResult struct {
 	// Applied is what the side table knows of rows of the history, by rank. Rows without it were written by Flyway, or
 	// before the database was pinned.
 	Applied []AppliedFact
-	Took    time.Duration
+	// Holder is the session that holds the migration lock; nil: nobody does.
+	Holder *Holder
+	Clock  time.Time // the server's, when it was asked
+	Took   time.Duration
 }
 
 // AppliedFact is what Skein has recorded with a row of the history.
@@ -59,20 +62,29 @@ type AppliedFact struct {
 //
 // For many databases with one set of scripts, Prepare the scripts once and set Config.Prepared.
 func Survey(ctx context.Context, cfg Config) (*SurveyResult, error) {
+	return surveyFor(ctx, cfg, forth, migration.PlanMigrate)
+}
+
+// SurveyUndo is Survey with the plan of Undo in the place of Migrate's: Steps, Fingerprint, Blocked and Warnings are its.
+func SurveyUndo(ctx context.Context, cfg Config) (*SurveyResult, error) {
+	return surveyFor(ctx, cfg, back, migration.PlanUndo)
+}
+
+func surveyFor(ctx context.Context, cfg Config, way way, decide planner) (*SurveyResult, error) {
 	result := &SurveyResult{}
 	if err := cfg.check(); err != nil {
 		return result, err
 	}
-	r := &run{cfg: cfg, began: time.Now()}
+	r := &run{cfg: cfg, way: way, began: time.Now()}
 	r.cfg.anywhere = true
 	r.learn(nil)
 	defer r.close()
-	err := r.surveyed(ctx, result)
+	err := r.surveyed(ctx, result, decide)
 	result.Target, result.Took = r.target(), time.Since(r.began)
 	return result, r.hidden(r.wrap(err))
 }
 
-func (r *run) surveyed(ctx context.Context, result *SurveyResult) error {
+func (r *run) surveyed(ctx context.Context, result *SurveyResult, decide planner) error {
 	files, callbacks, err := r.cfg.load(ctx)
 	if err != nil {
 		return sourceError(err)
@@ -103,7 +115,7 @@ func (r *run) surveyed(ctx context.Context, result *SurveyResult) error {
 	}
 	result.Version, _ = migration.CurrentVersion(result.Entries)
 	result.Problems = migration.Validate(result.Entries, r.ignore(true))
-	plan, _, err := r.plan(ctx, migration.PlanMigrate)
+	plan, _, err := r.plan(ctx, decide)
 	if result.Blocked = err; err == nil {
 		result.Steps, result.Fingerprint, result.Warnings = plan.Steps, plan.Fingerprint, plan.Warnings
 	}
@@ -127,6 +139,12 @@ func (r *run) whereItIs(ctx context.Context, result *SurveyResult) error {
 		return err
 	}
 	result.Pin = r.place.side.Pin
+	if result.Clock, err = r.conn.Clock(ctx); err != nil {
+		return err
+	}
+	if h, held := r.holder(ctx, migration.LockKey(r.history.Schema, r.history.Table)); held {
+		result.Holder = &h
+	}
 	if r.facts.InRecovery || r.facts.ReadOnly && r.cfg.InitSQL == "" {
 		result.ReadOnly = r.mustWrite()
 	}

@@ -4,11 +4,13 @@ package fleet
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/skein-db/skein"
 	"github.com/skein-db/skein/internal/pipeline"
+	"github.com/skein-db/skein/migration"
 )
 
 // Deployment is one execution of a rollout: which release goes where, with which evidence. It is used once.
@@ -18,23 +20,23 @@ type Deployment struct {
 	Environment string
 	Pipeline    pipeline.Pipeline
 	Release     pipeline.Release
-	Scripts     *skein.Prepared // of the release
+	Scripts     *skein.Prepared // of Release; on the way back, of the release that is there
+	// To is where the way back leads, nil for the way forth. Release is then the one that is there, whose undo scripts run.
+	To *pipeline.Release
 
 	Targets []Target // of Environment
-	// Before are the targets of the environment before it; none for the first.
-	Before       []Target
-	BeforeName   string
-	BackTo       bool // undo what the release has not
-	Concurrency  int  // targets worked on at once; 0: 10
-	Connections  int  // to one server at once; 0: no bound
-	HealthQuery  string
-	Dir          string // where commands of the user's run
-	Evidence     pipeline.Evidence
-	Report       func(Event)
-	DefaultRelay bool // tell the events of the runs too
+	// Before are the targets of the environment before it, BeforeName; none for the first.
+	Before     []Target
+	BeforeName string
+
+	Concurrency int // targets worked on at once; 0: 10
+	Connections int // to one server at once; 0: no bound
+	HealthQuery string
+	Dir         string // where commands of the user's run
+	Evidence    pipeline.Evidence
+	Report      func(Event) // hears one event at a time; nil: nobody does
 
 	mu    sync.Mutex
-	facts []pipeline.TargetFacts
 	lanes *lanes
 }
 
@@ -55,33 +57,61 @@ func (d *Deployment) concurrency() int {
 }
 
 // Decide surveys the targets of the environment and of the one before it, gathers the evidence that the pipeline asks
-// for, and returns its decision. It changes nothing in any target; commands of the user's may.
-func (d *Deployment) Decide(ctx context.Context, now func() time.Time) (pipeline.Decision, error) {
+// for, and returns its decision with the facts that it was made from. It changes nothing in any target; commands of the
+// user's may.
+func (d *Deployment) Decide(ctx context.Context, now func() time.Time) (pipeline.Decision, []pipeline.TargetFacts, error) {
 	d.lanes = newLanes(d.Connections)
 	facts := d.survey(ctx, d.BeforeName, d.Before)
-	facts = append(facts, d.survey(ctx, d.Environment, d.Targets)...)
+	here := d.survey(ctx, d.Environment, d.Targets)
+	if d.To != nil {
+		here = d.surveyBack(ctx, here)
+	}
+	facts = append(facts, here...)
 	if err := ctx.Err(); err != nil {
-		return pipeline.Decision{}, interrupted(err)
+		return pipeline.Decision{}, nil, interrupted(err)
 	}
-	d.facts = facts
-	decide := pipeline.Next
-	if d.BackTo {
-		decide = pipeline.Back
-	}
-	decision := decide(d.Pipeline, d.Environment, d.Release, facts, d.Evidence, now())
+	decision := d.judge(facts, now())
 	// Answers may call for other questions, but not for the same ones again.
 	for range 4 {
 		if !asks(decision.Reasons) {
 			break
 		}
-		d.gather(ctx, d.gates(), facts, decision.Reasons, &d.Evidence)
+		d.gather(ctx, d.environment().Gates, facts, decision.Reasons, &d.Evidence)
 		if err := ctx.Err(); err != nil {
-			return decision, interrupted(err)
+			return decision, facts, interrupted(err)
 		}
-		decision = decide(d.Pipeline, d.Environment, d.Release, facts, d.Evidence, now())
+		decision = d.judge(facts, now())
 	}
 	d.report(Decided{Environment: d.Environment, Release: d.Release, Decision: decision})
-	return decision, nil
+	return decision, facts, nil
+}
+
+func (d *Deployment) judge(facts []pipeline.TargetFacts, now time.Time) pipeline.Decision {
+	if d.To != nil {
+		return pipeline.Back(d.Pipeline, d.Environment, d.Release, *d.To, facts, d.Evidence, now)
+	}
+	return pipeline.Next(d.Pipeline, d.Environment, d.Release, facts, d.Evidence, now)
+}
+
+// surveyBack asks again, for the plan that undoes what the release has not.
+func (d *Deployment) surveyBack(ctx context.Context, facts []pipeline.TargetFacts) []pipeline.TargetFacts {
+	back := make([]Target, len(d.Targets))
+	for i, t := range d.Targets {
+		back[i] = t
+		back[i].Config.CherryPick = picks(pipeline.Undo(*d.To, facts[i]))
+		back[i].undo = true
+	}
+	return d.survey(ctx, d.Environment, back)
+}
+
+// picks are versions in the order in which cherryPick wants them: the last is undone first.
+func picks(versions []migration.Version) []string {
+	var out []string
+	for _, v := range versions {
+		out = append(out, v.String())
+	}
+	slices.Reverse(out)
+	return out
 }
 
 // asks reports whether nothing is wrong so far, and evidence is wanted.
@@ -92,15 +122,6 @@ func asks(reasons []pipeline.Reason) bool {
 		}
 	}
 	return len(reasons) > 0
-}
-
-func (d *Deployment) gates() pipeline.Gates {
-	for _, e := range d.Pipeline.Environments {
-		if e.Name == d.Environment {
-			return e.Gates
-		}
-	}
-	return pipeline.Gates{}
 }
 
 func interrupted(err error) error {

@@ -37,7 +37,7 @@ func (d *Deployment) gather(ctx context.Context, gates pipeline.Gates, facts []p
 		if have.Queries == nil {
 			have.Queries = map[string]pipeline.Answer{}
 		}
-		each(ctx, d.among(targets), d.Concurrency, func(t Target) {
+		each(ctx, d.among(targets), d.concurrency(), func(t Target) {
 			answer := ask(ctx, t, gates.Query)
 			mu.Lock()
 			defer mu.Unlock()
@@ -52,7 +52,7 @@ func (d *Deployment) gather(ctx context.Context, gates pipeline.Gates, facts []p
 		for _, f := range facts {
 			clocks[f.Name] = f.Clock
 		}
-		each(ctx, d.among(targets), d.Concurrency, func(t Target) {
+		each(ctx, d.among(targets), d.concurrency(), func(t Target) {
 			point := d.restorePoint(ctx, gates.RestorePoint, t, clocks[t.Name])
 			mu.Lock()
 			defer mu.Unlock()

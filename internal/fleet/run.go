@@ -8,6 +8,7 @@ import (
 
 	"github.com/skein-db/skein"
 	"github.com/skein-db/skein/internal/pipeline"
+	"github.com/skein-db/skein/migration"
 )
 
 // Done is what a target of a rollout came to.
@@ -45,7 +46,7 @@ func (d *Deployment) Run(ctx context.Context, rollout pipeline.Rollout) (Result,
 	running := map[string]bool{}
 	waves := 0
 	for {
-		p := pipeline.Proceed(d.environment(), rollout, outcomes, keys(running), health)
+		p := pipeline.Proceed(d.environment(), rollout, keys(running), outcomes, health, time.Now())
 		if ctx.Err() != nil && p.State == pipeline.Run {
 			p.State = pipeline.Wait
 			if len(running) == 0 {
@@ -145,9 +146,13 @@ func (d *Deployment) migrate(ctx context.Context, w pipeline.Work) Done {
 		Identity:    skein.Identity{System: w.Identity.System, Cluster: w.Identity.Cluster, Database: w.Identity.Database},
 		Fingerprint: w.Fingerprint, HistoryHash: w.History,
 	}
-	cfg.Deployment = &skein.Deployment{ID: d.ID, Release: d.Release.Name, Digest: d.Release.Digest, Releaser: d.Releaser, Environment: d.Environment}
+	release := d.Release
+	if d.To != nil {
+		release = *d.To
+	}
+	cfg.Deployment = &skein.Deployment{ID: d.ID, Release: release.Name, Digest: release.Digest, Releaser: d.Releaser, Environment: d.Environment}
 	cfg.Report = func(e skein.Event) { d.report(TargetTold{Target: w.Target, Event: e}) }
-	if d.BackTo {
+	if d.To != nil {
 		done.Applied, done.Err = undo(ctx, cfg, w)
 	} else {
 		var result *skein.MigrateResult
@@ -164,9 +169,11 @@ func (d *Deployment) migrate(ctx context.Context, w pipeline.Work) Done {
 
 // undo takes back what the rollout says, the last first.
 func undo(ctx context.Context, cfg skein.Config, w pipeline.Work) ([]string, error) {
-	for _, s := range w.Steps {
-		cfg.CherryPick = append(cfg.CherryPick, s.Version.String())
+	versions := make([]migration.Version, len(w.Steps))
+	for i, s := range w.Steps {
+		versions[i] = s.Version
 	}
+	cfg.CherryPick = picks(versions)
 	result, err := skein.Undo(ctx, cfg)
 	var out []string
 	if result != nil {

@@ -25,8 +25,15 @@ func Survey(ctx context.Context, environment string, targets []Target, scripts *
 	each(ctx, places, concurrency, func(i int) {
 		cfg := targets[i].Config
 		cfg.Prepared, cfg.Report = scripts, nil
-		result, err := skein.Survey(ctx, cfg)
+		survey := skein.Survey
+		if targets[i].undo && len(cfg.CherryPick) > 0 {
+			survey = skein.SurveyUndo
+		}
+		result, err := survey(ctx, cfg)
 		out[i] = factsOf(environment, targets[i], result, err)
+		if targets[i].undo && len(cfg.CherryPick) == 0 {
+			out[i].Pending, out[i].Fingerprint = nil, ""
+		}
 		mu.Lock()
 		defer mu.Unlock()
 		done++

@@ -17,6 +17,8 @@ import (
 type Target struct {
 	Name   string // unique within the environment
 	Config skein.Config
+
+	undo bool // it is asked for what undo would do; an empty cherryPick then stands for nothing to do
 }
 
 // Listing says how the targets of an environment are found. The zero value is one target, named like the environment.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"time"
 )
 
 // Facts is what the target said about itself and the place of its history.
@@ -171,4 +172,13 @@ type LockHolder struct {
 	PID                                   int32
 	User, Application, Host, State, Query string
 	Age                                   float64 // seconds since its transaction began
+}
+
+// Clock is the server's time.
+func (c *Conn) Clock(ctx context.Context) (time.Time, error) {
+	rows, err := c.query(ctx, "select pg_catalog.to_char(pg_catalog.clock_timestamp() at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS.US')")
+	if err != nil {
+		return time.Time{}, err
+	}
+	return time.Parse("2006-01-02 15:04:05.999999", *rows[0][0])
 }
