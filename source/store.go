@@ -159,7 +159,7 @@ func (s *Store) Push(ctx context.Context, m release.Manifest, files Release) (pu
 		return s.already(m, there, err)
 	}
 	m.Scripts = slices.Clone(m.Scripts)
-	err = parallel(ctx, len(kept), func(ctx context.Context, i int) error {
+	err = Parallel(ctx, len(kept), func(ctx context.Context, i int) error {
 		entry := &m.Scripts[i]
 		entry.Object = path.Join(FilesFolder, entry.SHA256[:16], entry.Path)
 		version, err := s.shelf.Put(ctx, m.Name+"/"+entry.Object, contentOf(kept[i], *entry), false)

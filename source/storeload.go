@@ -22,7 +22,7 @@ import (
 // 4 MB or more is compared now and again when it is run.
 func (s *Store) Load(ctx context.Context, m release.Manifest) (Release, error) {
 	out := Release{Files: make([]migration.File, len(m.Scripts)), Origins: []string{fmt.Sprintf("release %s (%s) in %s", m.Name, m.Digest, s)}}
-	err := parallel(ctx, len(m.Scripts), func(ctx context.Context, i int) (err error) {
+	err := Parallel(ctx, len(m.Scripts), func(ctx context.Context, i int) (err error) {
 		out.Files[i], err = s.file(ctx, m.Name, m.Scripts[i])
 		return err
 	})
@@ -110,8 +110,8 @@ func (s stored) Load(ctx context.Context) (Release, error) {
 	return s.store.Load(ctx, m)
 }
 
-// parallel calls do for 0 to n-1, several at a time, and gives the first error, which stops the others.
-func parallel(ctx context.Context, n int, do func(ctx context.Context, i int) error) error {
+// Parallel calls do for 0 to n-1, several at a time, and gives the first error, which stops the others.
+func Parallel(ctx context.Context, n int, do func(ctx context.Context, i int) error) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	next := make(chan int)
