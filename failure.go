@@ -10,6 +10,7 @@ import (
 
 	"github.com/skein-db/skein/internal/postgres"
 	"github.com/skein-db/skein/migration"
+	"github.com/skein-db/skein/source"
 )
 
 // SQLSTATEs that Skein tells apart.
@@ -164,8 +165,13 @@ func sourceError(err error) error {
 	if errors.Is(err, context.Canceled) {
 		return interrupted(err)
 	}
+	if e, ok := errors.AsType[*source.Error](err); ok && e.Error() == err.Error() { // of several mistakes all are told below
+		return &Error{Kind: sourceKinds[e.Reason], Code: "ERROR", Message: e.Message, Hint: e.Hint, Err: err}
+	}
 	return &Error{Kind: KindScript, Code: "ERROR", Message: err.Error(), Err: err}
 }
+
+var sourceKinds = map[source.Reason]Kind{source.Wrong: KindConfig, source.Unreachable: KindConnection, source.Refused: KindRefused}
 
 // explain completes the error of a script's or callback's statement.
 func (r *run) explain(err error, code, message string) *Error {

@@ -70,6 +70,7 @@ var floors = map[string]int{
 	"cmd/skein": 7,
 
 	"internal/pgtest":                 8,
+	"internal/s3test":                 8,
 	"internal/pgtest/fetch":           9,
 	"internal/conformance":            9,
 	"internal/killmatrix":             9,

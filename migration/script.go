@@ -97,6 +97,7 @@ type File struct {
 	Path     string // below its location, "/" separated
 	Location string // the location's descriptor, "filesystem:/srv/sql"
 	Physical string // where a person finds it
+	Version  string // of the object that a store keeps it in; "" where there are no versions
 	Content  []byte // not to be changed once Resolve has seen it: texts are views of it
 
 	// Open gives the content of a large file, which is not held then; nil: it is Content.

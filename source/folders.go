@@ -24,6 +24,14 @@ func (f *folders) Load(ctx context.Context) (Release, error) {
 	out := Release{Warnings: append([]string(nil), f.warnings...)}
 	var wrong []error
 	for _, l := range f.locations {
+		if l.other != nil {
+			r, err := l.other.Load(ctx)
+			if err != nil {
+				wrong = append(wrong, err)
+			}
+			out.join(r)
+			continue
+		}
 		if reason := l.missing(); reason != "" {
 			if f.opt.FailOnMissing {
 				wrong = append(wrong, mistake(fmt.Sprintf("Failed to find filesystem location: %s (%s)", l.root, reason), l.whereabouts()))
@@ -33,7 +41,7 @@ func (f *folders) Load(ctx context.Context) (Release, error) {
 			continue
 		}
 		inside := strings.TrimSuffix(l.physical, string(filepath.Separator)) + string(filepath.Separator)
-		w := walk{fsys: os.DirFS(l.physical), wanted: f.wanted, place: func(path, name string) migration.File {
+		w := walk{fsys: os.DirFS(l.physical), wanted: f.opt.Wanted, place: func(path, name string) migration.File {
 			file := migration.File{Path: name, Location: l.descriptor, Physical: inside + filepath.FromSlash(path)}
 			if path == "." {
 				file.Physical = l.physical
@@ -50,8 +58,7 @@ func (f *folders) Load(ctx context.Context) (Release, error) {
 		if l.glob != nil && len(w.files) == 0 {
 			w.warnings = append(w.warnings, strings.TrimSuffix(fmt.Sprintf("no file matches location %s; %s", l.descriptor, l.glob.hint), "; "))
 		}
-		out.add(w.files)
-		out.Warnings = append(out.Warnings, w.warnings...)
+		out.join(Release{Files: w.files, Warnings: w.warnings, Origins: []string{l.descriptor}})
 	}
 	if len(wrong) == 1 {
 		return Release{}, wrong[0]
@@ -101,13 +108,13 @@ var (
 	programs = []string{".sh", ".bash", ".py", ".ps1", ".bat", ".cmd"}
 )
 
-// wanted tells whether a file's content matters.
-func (f *folders) wanted(name string) bool {
+// Wanted tells whether the content of a file matters, by its name without folders.
+func (o Options) Wanted(name string) bool {
 	name = strings.TrimSuffix(name, ".conf")
-	if f.opt.Suffixes == nil {
+	if o.Suffixes == nil {
 		return !hasSuffix(name, foreign)
 	}
-	return hasSuffix(name, f.opt.Suffixes) || hasSuffix(name, programs) || !strings.Contains(name, ".")
+	return hasSuffix(name, o.Suffixes) || hasSuffix(name, programs) || !strings.Contains(name, ".")
 }
 
 func hasSuffix(name string, suffixes []string) bool {

@@ -35,8 +35,7 @@ func (e embedded) Load(ctx context.Context) (Release, error) {
 			wrong = append(wrong, err)
 			continue
 		}
-		out.add(w.files)
-		out.Warnings = append(out.Warnings, w.warnings...)
+		out.join(Release{Files: w.files, Warnings: w.warnings, Origins: []string{"embed:" + dir}})
 	}
 	if len(wrong) == 1 {
 		return Release{}, wrong[0]

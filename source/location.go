@@ -3,6 +3,7 @@ package source
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -22,6 +23,9 @@ type Options struct {
 	// only, except programs (.sh, .py …, and files without a suffix) and the .conf files beside scripts. Nil reads every
 	// file but those in Java.
 	Suffixes []string
+	// Others open locations with other prefixes, "s3:", by what stands behind the prefix. They give the location as it is
+	// to be shown, which decides about its place in the order and about duplicates.
+	Others map[string]func(rest string) (descriptor string, from Source, err error)
 }
 
 const (
@@ -37,6 +41,7 @@ type location struct {
 	root       string // the folder to walk, as written; "" is a folder that does not exist
 	physical   string // the same, absolute
 	glob       *glob  // nil without wildcards
+	other      Source // of Options.Others; nil for a folder
 }
 
 // Locations gives a Source over folders, written as Flyway's setting "locations" has them: "filesystem:sql",
@@ -97,16 +102,25 @@ func (f *folders) defaults() []string {
 // parse understands one item, which is neither empty nor surrounded by blanks.
 func (f *folders) parse(item string) (location, error) {
 	prefix, path := cutPrefix(item)
+	if open := f.opt.Others[prefix]; open != nil {
+		descriptor, from, err := open(path)
+		return location{descriptor: descriptor, other: from}, err
+	}
 	switch prefix {
 	case filesystem:
 		return f.folder(path)
 	case "", classpath:
 		return f.classPath(item, prefix, path)
-	case "s3:", "gcs:":
-		return location{}, mistake(fmt.Sprintf("location %s: scripts in %s storage are not part of this release", item, strings.ToUpper(prefix[:len(prefix)-1])),
+	case "s3:", "git:", "release:":
+		return location{}, mistake(fmt.Sprintf("location %s: this program reads folders only, the command skein reads such locations", item),
+			"copy the scripts into a folder first and name that: filesystem:<folder>")
+	case "gcs:":
+		return location{}, mistake(fmt.Sprintf("location %s: Skein reads no scripts from Google's storage", item),
 			"copy them into a folder first and name that: filesystem:<folder>")
 	}
-	return location{}, mistake("Unknown prefix for location (should be one of classpath:, filesystem:): "+item,
+	known := append(slices.Sorted(maps.Keys(f.opt.Others)), classpath, filesystem)
+	slices.Sort(known)
+	return location{}, mistake(fmt.Sprintf("Unknown prefix for location (should be one of %s): %s", strings.Join(known, ", "), item),
 		"for a folder write "+filesystem+path)
 }
 
