@@ -210,6 +210,16 @@ func (d *door) sources(dir string, suffixes []string, failOnMissing bool) (scrip
 	return scripts, callbacks
 }
 
+// Connect makes the parameters of each new connection to another database of an environment: url, with the environment's
+// user, password and properties where it has none. Its error says what is wrong with the URL.
+func Connect(s *config.Settings, w World, url string, secrets *secret.Redactor) (func(context.Context) (*pgx.ConnConfig, error), error) {
+	target, _, err := config.ParseURL(url, s.Text("user"), s.Secret("password"), s.Map("jdbcProperties"))
+	if err != nil {
+		return nil, err
+	}
+	return connection(target, s, w, secrets), nil
+}
+
 // connection makes the parameters of each new connection from the URL. What secrets it finds on the way, secrets hears of.
 func connection(target config.Target, s *config.Settings, w World, secrets *secret.Redactor) func(context.Context) (*pgx.ConnConfig, error) {
 	return func(ctx context.Context) (*pgx.ConnConfig, error) {
