@@ -61,12 +61,7 @@ func (d *Deployment) concurrency() int {
 // user's may.
 func (d *Deployment) Decide(ctx context.Context, now func() time.Time) (pipeline.Decision, []pipeline.TargetFacts, error) {
 	d.lanes = newLanes(d.Connections)
-	facts := d.survey(ctx, d.BeforeName, d.Before)
-	here := d.survey(ctx, d.Environment, d.Targets)
-	if d.To != nil {
-		here = d.surveyBack(ctx, here)
-	}
-	facts = append(facts, here...)
+	facts := append(d.survey(ctx, d.BeforeName, d.Before), d.Facts(ctx)...)
 	if err := ctx.Err(); err != nil {
 		return pipeline.Decision{}, nil, interrupted(err)
 	}
@@ -84,6 +79,15 @@ func (d *Deployment) Decide(ctx context.Context, now func() time.Time) (pipeline
 	}
 	d.report(Decided{Environment: d.Environment, Release: d.Release, Decision: decision})
 	return decision, facts, nil
+}
+
+// Facts surveys the targets of the environment, with the plan of the way that the deployment goes.
+func (d *Deployment) Facts(ctx context.Context) []pipeline.TargetFacts {
+	facts := d.survey(ctx, d.Environment, d.Targets)
+	if d.To != nil {
+		facts = d.surveyBack(ctx, facts)
+	}
+	return facts
 }
 
 func (d *Deployment) judge(facts []pipeline.TargetFacts, now time.Time) pipeline.Decision {

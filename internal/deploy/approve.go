@@ -1,0 +1,123 @@
+package deploy
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/skein-db/skein"
+	"github.com/skein-db/skein/internal/fleet"
+	"github.com/skein-db/skein/internal/pipeline"
+	"github.com/skein-db/skein/internal/release"
+)
+
+// Consent is what somebody approves.
+type Consent struct {
+	Environment string
+	Release     string // by name
+	BackTo      string // the way back to this release is approved, and Release is ""
+	Person      string // "": the one who owns the key
+	Expires     time.Duration
+	Sign        release.Signer
+}
+
+// Approvable is what an approval would be given for, as the databases are now: shown before anybody signs.
+type Approvable struct {
+	Release  pipeline.Release
+	Approval release.Approval // unsigned
+	Plans    []pipeline.TargetFacts
+}
+
+// Approvable surveys the targets of an environment. The approval that it gives is bound to each target's identity, plan
+// and history, as they are now.
+func (p *Project) Approvable(ctx context.Context, c Consent) (*Approvable, error) {
+	i, err := p.find(c.Environment)
+	if err != nil {
+		return nil, err
+	}
+	st := p.stations[i]
+	targets, err := st.listing.Targets(ctx)
+	if err != nil {
+		return nil, err
+	}
+	d := &fleet.Deployment{Environment: st.name, Pipeline: p.Pipeline, Targets: targets, Concurrency: st.settings.Int("skein.concurrency"), Report: p.opt.Report}
+	order := Order{Environment: c.Environment, Release: c.Release, BackTo: c.BackTo}
+	manifests, err := p.manifests(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var l loaded
+	if c.BackTo != "" {
+		l, _, err = p.present(ctx, st, manifests, d)
+	} else {
+		m, wrong := p.named(ctx, c.Release)
+		if err = wrong; err == nil {
+			l, err = p.load(ctx, st, m)
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	d.Release, d.Scripts = l.Release, l.scripts
+	out := &Approvable{Release: l.Release}
+	if c.BackTo != "" {
+		if err := p.wayBack(ctx, st, order, d); err != nil {
+			return nil, err
+		}
+		out.Release = *d.To
+	}
+	out.Plans = d.Facts(ctx)
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	now := p.opt.Now().UTC().Truncate(time.Second)
+	out.Approval = release.Approval{
+		Release: out.Release.Name, Digest: out.Release.Digest, Environment: st.name, Person: c.Person, Given: now, Expires: now.Add(c.Expires),
+	}
+	for _, t := range out.Plans {
+		if t.Unreachable != "" {
+			return out, &skein.Error{Kind: skein.KindConnection, Code: "ERROR", Message: t.Name + " could not be reached, so nothing can be said about its plan: " + t.Unreachable,
+				Hint: "bring it up, then approve"}
+		}
+		if len(t.Pending) == 0 {
+			continue
+		}
+		out.Approval.Targets = append(out.Approval.Targets, release.ApprovedTarget{
+			Name: t.Name, Identity: key(t.Identity), Fingerprint: t.Fingerprint, HistoryHash: t.History,
+		})
+	}
+	return out, nil
+}
+
+// Approve signs and keeps an approval.
+func (p *Project) Approve(ctx context.Context, a *Approvable, sign release.Signer) (release.Approval, error) {
+	signed, err := a.Approval.Sign(sign)
+	if err != nil {
+		return release.Approval{}, err
+	}
+	return signed, p.store.PutApproval(ctx, signed)
+}
+
+// key names a database in an approval, as skein.Identity.Key does.
+func key(i pipeline.Identity) string {
+	return skein.Identity{System: i.System, Cluster: i.Cluster, Database: i.Database, Host: i.Host}.Key()
+}
+
+// identityOf reads what key wrote.
+func identityOf(text string) pipeline.Identity {
+	kind, rest, _ := strings.Cut(text, " ")
+	server, database := rest, ""
+	if at := strings.LastIndexByte(rest, '/'); at >= 0 {
+		server, database = rest[:at], rest[at+1:]
+	}
+	out := pipeline.Identity{Database: database}
+	switch kind {
+	case "cluster":
+		out.Cluster = server
+	case "system":
+		out.System = server
+	case "host":
+		out.Host = server
+	}
+	return out
+}

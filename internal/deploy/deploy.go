@@ -1,0 +1,199 @@
+package deploy
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/skein-db/skein"
+	"github.com/skein-db/skein/internal/fleet"
+	"github.com/skein-db/skein/internal/pipeline"
+	"github.com/skein-db/skein/internal/release"
+)
+
+// Order is what somebody wants deployed.
+type Order struct {
+	Environment string
+	// Release by name; "" is the newest for the first environment, and what the environment before has proved for the others.
+	Release string
+	BackTo  string // undo what this release has not
+	Resume  bool   // the release that the last deployment here brought; Release is ""
+	Promote bool   // only what the environment before has proved
+	DryRun  bool   // decide, and change nothing
+	// Override passes gates that are closed, on a person's word.
+	Override *pipeline.Override
+	Factor   float64 // how much longer scripts take here than in the environment before; 0: 1
+}
+
+// Outcome is what became of it.
+type Outcome struct {
+	ID          string
+	Environment string
+	Release     pipeline.Release // where the targets were to be brought
+	Decision    pipeline.Decision
+	Facts       []pipeline.TargetFacts // as they were before
+	Targets     int                    // of the environment
+	Ran         bool                   // something was run
+	Result      fleet.Result
+}
+
+// Ready reports whether all targets have everything now.
+func (o *Outcome) Ready() bool {
+	return !o.Decision.Blocked() && len(o.Decision.Rollout.Held) == 0 && (!o.Ran || o.Result.State == pipeline.Finished && len(o.Result.Failed) == 0)
+}
+
+// Deploy does it. That gates are closed, or that targets failed, is in the outcome and not in the error.
+func (p *Project) Deploy(ctx context.Context, order Order) (*Outcome, error) {
+	i, err := p.find(order.Environment)
+	if err != nil {
+		return nil, err
+	}
+	st := p.stations[i]
+	d := &fleet.Deployment{
+		ID: newID(p.opt.Now()), Releaser: p.releaser(st.settings), Environment: st.name, Pipeline: p.Pipeline,
+		Concurrency: st.settings.Int("skein.concurrency"), Connections: st.settings.Int("skein.maxConnections"),
+		HealthQuery: st.settings.Text("skein.healthQuery"), Dir: p.opt.World.Dir, Report: p.opt.Report,
+		Evidence: pipeline.Evidence{Factor: order.Factor, Override: order.Override},
+	}
+	if d.Targets, err = st.listing.Targets(ctx); err != nil {
+		return nil, err
+	}
+	if i > 0 {
+		d.BeforeName = p.stations[i-1].name
+		if d.Before, err = p.stations[i-1].listing.Targets(ctx); err != nil {
+			return nil, err
+		}
+	}
+	outcome := &Outcome{ID: d.ID, Environment: st.name, Targets: len(d.Targets)}
+	chosen, reasons, err := p.choose(ctx, st, i, order, d)
+	if err != nil || len(reasons) > 0 {
+		outcome.Decision.Reasons = reasons
+		return outcome, err
+	}
+	d.Release, d.Scripts, outcome.Release = chosen.Release, chosen.scripts, chosen.Release
+	if order.BackTo != "" {
+		if err := p.wayBack(ctx, st, order, d); err != nil {
+			return outcome, err
+		}
+		outcome.Release = *d.To
+	}
+	if d.Evidence.Approvals, err = p.approvals(ctx, outcome.Release.Name, p.opt.Now()); err != nil && !chosen.bare {
+		return outcome, err
+	}
+	if outcome.Decision, outcome.Facts, err = d.Decide(ctx, p.opt.Now); err != nil {
+		return outcome, err
+	}
+	if outcome.Decision.Blocked() || order.DryRun || len(outcome.Decision.Rollout.Waves) == 0 {
+		return outcome, nil
+	}
+	outcome.Ran = true
+	outcome.Result, err = d.Run(ctx, outcome.Decision.Rollout)
+	return outcome, err
+}
+
+// choose finds the release, and loads it.
+func (p *Project) choose(ctx context.Context, st station, i int, order Order, d *fleet.Deployment) (loaded, []pipeline.Reason, error) {
+	manifests, err := p.manifests(ctx)
+	if err != nil {
+		return loaded{}, nil, err
+	}
+	switch {
+	case order.Release != "":
+		m, err := p.named(ctx, order.Release)
+		if err != nil {
+			return loaded{}, nil, err
+		}
+		l, err := p.load(ctx, st, m)
+		return l, nil, err
+	case p.store == nil:
+		l, err := p.loadBare(ctx, st)
+		return l, nil, err
+	case len(manifests) == 0:
+		return loaded{}, nil, &skein.Error{Kind: skein.KindConfig, Code: "ERROR", Message: "there is no release in " + p.store.String(),
+			Hint: "make one: skein release create NAME, then skein release push NAME"}
+	case order.Resume, order.BackTo != "":
+		return p.present(ctx, st, manifests, d)
+	case i == 0 && !order.Promote:
+		l, err := p.load(ctx, st, manifests[len(manifests)-1])
+		return l, nil, err
+	}
+	facts := fleet.Survey(ctx, d.BeforeName, d.Before, nil, d.Concurrency, nil)
+	if err := ctx.Err(); err != nil {
+		return loaded{}, nil, err
+	}
+	return p.proved(ctx, st, manifests, facts)
+}
+
+// proved is the release that the environment before has as a whole.
+func (p *Project) proved(ctx context.Context, st station, manifests []release.Manifest, facts []pipeline.TargetFacts) (loaded, []pipeline.Reason, error) {
+	var releases []pipeline.Release
+	known := map[string]loaded{}
+	for _, m := range slices.Backward(manifests) {
+		l, err := p.load(ctx, st, m)
+		if err != nil {
+			return loaded{}, nil, err
+		}
+		releases = append(releases, l.Release)
+		known[m.Name] = l
+		// The newest that they have: older ones cannot be more.
+		if found, reasons := pipeline.Promote(p.Pipeline, st.name, releases, facts); len(reasons) == 0 {
+			return known[found.Name], nil, nil
+		}
+		if len(releases) == looked {
+			break
+		}
+	}
+	_, reasons := pipeline.Promote(p.Pipeline, st.name, releases, facts)
+	return loaded{}, reasons, nil
+}
+
+// looked is how many releases, from the newest on, are compared with what an environment has.
+const looked = 12
+
+// present is the release that the last deployment to the environment brought, whole or in part.
+func (p *Project) present(ctx context.Context, st station, manifests []release.Manifest, d *fleet.Deployment) (loaded, []pipeline.Reason, error) {
+	facts := fleet.Survey(ctx, st.name, d.Targets, nil, d.Concurrency, nil)
+	var newest pipeline.Applied
+	for _, t := range facts {
+		for _, a := range t.Applied {
+			if a.Digest != "" && a.At.After(newest.At) {
+				newest = a
+			}
+		}
+	}
+	at := slices.IndexFunc(manifests, func(m release.Manifest) bool { return m.Digest == newest.Digest && m.Name == newest.Release })
+	if at < 0 {
+		at = slices.IndexFunc(manifests, func(m release.Manifest) bool { return newest.Digest != "" && m.Digest == newest.Digest })
+	}
+	if at < 0 {
+		return loaded{}, nil, &skein.Error{Kind: skein.KindRefused, Code: "ERROR", Kept: "nothing was changed",
+			Message: "no release of " + p.store.String() + " has been deployed to " + st.name + ", as far as its databases say",
+			Hint:    "name the release: skein deploy " + st.name + " --release NAME"}
+	}
+	l, err := p.load(ctx, st, manifests[at])
+	return l, nil, err
+}
+
+// wayBack gives the deployment its destination.
+func (p *Project) wayBack(ctx context.Context, st station, order Order, d *fleet.Deployment) error {
+	m, err := p.named(ctx, order.BackTo)
+	if err != nil {
+		return err
+	}
+	to, err := p.load(ctx, st, m)
+	if err != nil {
+		return err
+	}
+	d.To = &to.Release
+	return nil
+}
+
+// newID names a deployment: its second and a few random digits.
+func newID(now time.Time) string {
+	random := make([]byte, 3)
+	_, _ = rand.Read(random) // it never fails
+	return fmt.Sprintf("%s-%s", now.UTC().Format("20060102T150405Z"), hex.EncodeToString(random))
+}
