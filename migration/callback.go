@@ -10,7 +10,7 @@ func (r *resolver) callback(f File, name Name, kind Type) {
 	if r.opt.SkipDefaultCallbacks && kind == TypeSQL {
 		return
 	}
-	text, config, err := r.load(f)
+	c, config, err := r.load(f)
 	if err != nil {
 		r.errs = append(r.errs, err)
 		return
@@ -35,7 +35,7 @@ func (r *resolver) callback(f File, name Name, kind Type) {
 			Hint: "afterConnect is the first event a SQL callback can have; a program (.sh, .py) can have this one"})
 	}
 	r.out.Callbacks = append(r.out.Callbacks, Callback{Event: name.Event, Description: name.Description, Type: kind,
-		Path: f.Path, Physical: f.Physical, Text: text, Config: config})
+		Path: f.Path, Physical: f.Physical, Text: c.text, Config: config})
 }
 
 func sortCallbacks(callbacks []Callback) {

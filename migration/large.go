@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"hash"
 	"hash/crc32"
 	"io"
 	"strings"
@@ -25,16 +26,11 @@ func (r *resolver) large(f File, s *Script) bool {
 	if config.Encoding == "" && r.opt.DetectEncoding {
 		return false
 	}
-	in, err := f.Open()
+	sums, err := r.sums(f, config)
 	if err != nil {
 		return false
 	}
-	defer func() { _ = in.Close() }() // it was only read
-	sum, digest, err := sumUTF8(in)
-	if err != nil {
-		return false
-	}
-	s.Config, s.RawChecksum, s.Digest = config, sum, digest
+	s.Config, s.RawChecksum, s.Digest, s.rawDigest = config, sums.checksum, sums.text, sums.raw
 	s.Open = func() (io.ReadCloser, error) { return openText(f) }
 	return true
 }
@@ -52,38 +48,54 @@ var (
 	errNotUTF8 = errors.New("not UTF-8")
 )
 
-// sumUTF8 is Checksum of a text that is read, without its byte order mark, and the digest of that text.
-func sumUTF8(in io.Reader) (sum int32, digest [32]byte, err error) {
+// sums are what one reading of a text gives.
+type sums struct {
+	checksum int32
+	text     [32]byte // the SHA-256 without its byte order mark
+	raw      [32]byte // with it
+}
+
+// sumUTF8 works out the sums of a text that is read.
+func sumUTF8(in io.Reader) (sums, error) {
 	whole := sha256.New()
+	var marked hash.Hash // with the byte order mark; nil: there is none
 	buffer := make([]byte, 256<<10)
 	var crc uint32
 	for kept, first := 0, true; ; first = false {
 		n, err := io.ReadFull(in, buffer[kept:])
 		last := errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 		if err != nil && !last {
-			return 0, digest, err
+			return sums{}, err
 		}
 		data := buffer[:kept+n]
 		whole.Write(data[kept:]) // hashes do not fail
+		if marked != nil {
+			marked.Write(data[kept:])
+		}
 		text := data
 		if !last {
 			text = data[:wholeCharacters(data)]
 		}
 		if !utf8.Valid(text) {
-			return 0, digest, errNotUTF8
+			return sums{}, errNotUTF8
 		}
 		rest := len(data) - len(text)
 		if first { // the mark that decode drops, and the one that Checksum does
 			if bytes.HasPrefix(text, bom) {
 				text = text[len(bom):]
-				whole.Reset()
+				marked = whole
+				whole = sha256.New()
 				whole.Write(data[len(bom):])
 			}
 			text = bytes.TrimPrefix(text, bom)
 		}
 		crc = updateLines(crc, text)
 		if last {
-			return int32(crc), [32]byte(whole.Sum(nil)), nil
+			out := sums{checksum: int32(crc), text: [32]byte(whole.Sum(nil))}
+			if out.raw = out.text; marked != nil {
+				out.raw = [32]byte(marked.Sum(nil))
+			}
+			return out, nil
 		}
 		kept = copy(buffer, data[len(data)-rest:])
 	}
@@ -148,12 +160,4 @@ func (f File) whole() ([]byte, error) {
 		}
 	}
 	return nil, &Error{Code: CodeError, Path: orElse(f.Physical, f.Path), Message: fmt.Sprintf("cannot be read: %v", err), Hint: "let the user who runs Skein read it; nothing was run", Err: err}
-}
-
-// digest is the SHA-256 of the text.
-func (s *Script) digest() [32]byte {
-	if s.Open != nil {
-		return s.Digest
-	}
-	return sha256.Sum256([]byte(s.Text))
 }

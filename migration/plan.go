@@ -127,8 +127,7 @@ func fingerprint(entries []Entry, steps []Step) string {
 	}
 	slices.SortFunc(rows, func(a, b *Row) int { return cmp.Compare(a.Rank, b.Rank) })
 	for _, row := range rows {
-		// %q keeps the fields apart whatever is in them.
-		fmt.Fprintf(h, "row %d %q %q %s %q %s %t\n", row.Rank, row.Version, row.Description, row.Type, row.Script, sumText(row.Checksum), row.Success)
+		row.digest(h)
 	}
 	for _, step := range steps {
 		s := step.Script

@@ -15,6 +15,7 @@ type ResolveOptions struct {
 	ValidateNaming       bool         // misnamed files are an error
 	SkipDefaultCallbacks bool         // leave SQL callbacks alone; those that are programs stay
 	CallbackFiles        bool         // callbacks come from callbackFiles only (the setting callbackLocations is used)
+	Texts                *Texts       // keeps what is worked out of the files, for other runs; nil: nothing is kept
 	NeedSuffix           bool         // a file without a suffix is no program, as on Windows
 }
 
@@ -187,33 +188,24 @@ func (r *resolver) config(f File) (config ScriptConfig, err error) {
 }
 
 // load decodes a file and reads its .conf file.
-func (r *resolver) load(f File) (text string, config ScriptConfig, err error) {
+func (r *resolver) load(f File) (c *content, config ScriptConfig, err error) {
 	if config, err = r.config(f); err != nil {
-		return "", config, err
+		return nil, config, err
 	}
-	if f.Open != nil {
-		if f.Content, err = f.whole(); err != nil {
-			return "", config, err
-		}
+	if c, err = r.content(f, config); err == nil {
+		err = c.err
 	}
-	encoding := r.opt.Encoding
-	switch {
-	case config.Encoding != "":
-		encoding = config.Encoding
-	case r.opt.DetectEncoding:
-		encoding = detectEncoding(f.Content)
+	return c, config, err
+}
+
+func undecodable(f File, encoding string, err error) error {
+	e := &Error{Code: CodeError, Path: orElse(f.Physical, f.Path), Err: err,
+		Message: fmt.Sprintf("Unable to calculate checksum of %s: %s", baseName(f.Path), err),
+		Hint:    "convert the file to " + orElse(encoding, "UTF-8") + ", or name its encoding (encoding=…, or detectEncoding=true, or encoding=… in " + f.Path + ".conf)"}
+	if bad, ok := errors.AsType[*badByteError](err); ok {
+		e.Line = lineAt(string(f.Content[:bad.offset]))
 	}
-	text, err = decode(f.Content, encoding)
-	if err != nil {
-		e := &Error{Code: CodeError, Path: orElse(f.Physical, f.Path), Err: err,
-			Message: fmt.Sprintf("Unable to calculate checksum of %s: %s", baseName(f.Path), err),
-			Hint:    "convert the file to " + orElse(encoding, "UTF-8") + ", or name its encoding (encoding=…, or detectEncoding=true, or encoding=… in " + f.Path + ".conf)"}
-		if bad, ok := errors.AsType[*badByteError](err); ok {
-			e.Line = lineAt(string(f.Content[:bad.offset]))
-		}
-		return "", config, e
-	}
-	return text, config, nil
+	return e
 }
 
 // placeholders returns those of one script.
@@ -225,12 +217,12 @@ func (r *resolver) script(f File, name Name, kind Type) {
 	s := Script{Kind: name.Kind, Version: name.Version, Description: name.Description, Type: kind,
 		Path: f.Path, Physical: f.Physical, Program: kind == TypeScript}
 	if !r.large(f, &s) {
-		text, config, err := r.load(f)
+		c, config, err := r.load(f)
 		if err != nil {
 			r.errs = append(r.errs, err)
 			return
 		}
-		s.Text, s.Config, s.RawChecksum = text, config, Checksum(text)
+		s.Text, s.Config, s.RawChecksum, s.content = c.text, config, c.checksum, c
 	}
 	text := s.Text
 	sum := s.RawChecksum

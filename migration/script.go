@@ -63,6 +63,9 @@ type Script struct {
 	Open   func() (io.ReadCloser, error)
 	Digest [32]byte
 
+	rawDigest [32]byte // with Open: of the file, its byte order mark included
+	content   *content // without Open: what the file amounts to; nil for Go functions
+
 	// Checksum is what the history records; nil where none was given (Go functions only).
 	Checksum *int32
 	// RawChecksum is the checksum of a repeatable's text before placeholders were replaced; a stored value equal
