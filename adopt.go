@@ -129,10 +129,7 @@ func (r *run) adoptionFacts(ctx context.Context) (adoption.Facts, error) {
 	if err := r.readTables(ctx, f); err != nil {
 		return f, err
 	}
-	r.report(Connected{
-		Database: r.facts.Database, User: r.facts.User, Host: r.conn.Host(), ServerVersion: r.serverVersion(),
-		Schema: r.history.Schema, Table: r.history.Table,
-	})
+	r.report(r.connected())
 	f.Schema, f.Table, f.Managed, f.Occupied = r.history.Schema, r.history.Table, r.managed, r.facts.HasHistory
 	if !r.cfg.NoCreateSchemas || !r.exists(f.Schema) {
 		f.Missing = r.missing()

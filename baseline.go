@@ -16,11 +16,15 @@ func Baseline(ctx context.Context, cfg Config) (*BaselineResult, error) {
 	defer r.finish(ctx)
 	result := &BaselineResult{Target: r.target()}
 	if err = r.mustWrite(); err == nil {
+		err = r.asExpected(ctx, nil)
+	}
+	if err == nil {
 		err = r.createSchemas(ctx, true)
 	}
 	if err == nil {
 		err = r.baseline(ctx, result)
 	}
+	r.ended(ctx, err, detail{})
 	result.Target = r.target()
 	return result, r.hidden(err)
 }
@@ -41,6 +45,9 @@ func (r *run) writeBaseline(ctx context.Context, result *BaselineResult) error {
 		return err
 	}
 	if decision.Insert != nil {
+		if err := r.audit(ctx, "baseline", "", detail{"version": decision.Insert.Version.String()}); err != nil {
+			return err
+		}
 		if err := r.createHistory(ctx, decision.Insert); err != nil {
 			return err
 		}

@@ -31,14 +31,17 @@ func (r *run) decideByHand(ctx context.Context, result *RepairResult) error {
 			Message: fmt.Sprintf("nothing is recorded of %s: the next run begins with its first statement anyway", script.Path), Hint: "run: skein migrate",
 		}
 	}
+	if err := r.audit(ctx, "repair", "", detail{"action": action, "script": script.Path, "reason": r.masks.String(r.cfg.Reason)}); err != nil {
+		return err
+	}
 	m := &message{}
 	m.own("begin")
 	m.own(r.fence()...)
 	if action == "mark applied" {
-		m.own(r.history.InsertSQL(migration.Row{
+		m.own(r.record(script, &migration.Row{
 			Rank: r.nextRank(), Version: script.Version, Description: script.Description, Type: script.Type, Script: script.Path,
 			Checksum: script.Checksum, InstalledBy: r.installedBy(), Success: true,
-		}))
+		})...)
 	}
 	m.own(journal.ForgetSQL(script.Path), journal.RepairSQL(script.Path, action, r.masks.String(r.cfg.Reason), r.installedBy()), "commit")
 	if err := r.change(ctx, m); err != nil {

@@ -14,6 +14,9 @@ import (
 // Clean drops everything in the managed schemas, and the schemas that a migration run had created. It refuses unless
 // AllowClean is set.
 func Clean(ctx context.Context, cfg Config) (*CleanResult, error) {
+	if cfg.Production {
+		return &CleanResult{}, productionError("clean drops everything", "it is for databases that serve nobody; to drop something here, write it as a migration")
+	}
 	if !cfg.AllowClean {
 		return &CleanResult{}, &Error{
 			Kind: KindRefused, Code: "ERROR", Kept: "nothing was changed",
@@ -28,10 +31,22 @@ func Clean(ctx context.Context, cfg Config) (*CleanResult, error) {
 	defer r.finish(ctx)
 	result := &CleanResult{Target: r.target()}
 	if err = r.mustWrite(); err == nil {
+		err = r.asExpected(ctx, nil)
+	}
+	if err == nil {
 		err = r.surrounded(ctx, "Clean", func() error { return r.clean(ctx, result) })
 	}
+	r.ended(ctx, err, detail{"dropped": result.Dropped})
 	result.Target = r.target()
 	return result, r.hidden(err)
+}
+
+// productionError refuses what is never done to a database that serves people.
+func productionError(what, hint string) *Error {
+	return &Error{
+		Kind: KindRefused, Code: "ERROR", Kept: "nothing was changed",
+		Message: what + ", and production=true is set: that is refused, whatever else says that it may be done", Hint: hint,
+	}
 }
 
 func (r *run) clean(ctx context.Context, result *CleanResult) error {
@@ -50,6 +65,9 @@ func (r *run) clean(ctx context.Context, result *CleanResult) error {
 			continue
 		}
 		order = append(order, schema)
+	}
+	if err := r.audit(ctx, "clean", "", detail{"schemas": order}); err != nil {
+		return err
 	}
 	if err := r.forgetJournal(ctx); err != nil {
 		return err

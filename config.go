@@ -40,6 +40,9 @@ type Config struct {
 
 	// Source gives the scripts. Nil means none.
 	Source source.Source
+	// Prepared are scripts that were loaded before, for many runs that share them; it takes the place of Source and
+	// CallbackSource.
+	Prepared *Prepared
 	// RequireMigrations makes finding no migrations at all an error of Migrate, Validate and Repair. Flyway calls it a
 	// success, and Repair would mark every applied migration as deleted.
 	RequireMigrations bool
@@ -77,8 +80,23 @@ type Config struct {
 	// Secrets are further values that are shown nowhere and stand in no file of a dry run, by the names that their psql
 	// variables get. The password is one without being listed.
 	Secrets map[string]string
-	// Environment is the value of ${flyway:environment}; "" means "default".
+	// Environment is the value of ${flyway:environment}, and the environment that the database has to be pinned to, if it is
+	// pinned; "" means "default".
 	Environment string
+	// Identity is what is known of the database of this environment, and Others of those of the others. A database that is
+	// not the expected one, or that is one of the others' or a physical copy of it, is refused before anything is sent to it
+	// that could write, InitSQL included, and before scripts are read. The zero value asks for nothing. What the database
+	// itself says, its pin, is heeded always.
+	Identity Identity
+	Others   []Identity
+	// Expect is what has to be so before the first write, as an approval has it; nil asks for nothing.
+	Expect *Expect
+	// Deployment makes each step record whose it is, in its own transaction, and the command leave its traces in the audit.
+	// The tables for that are made when they are missing. Nil records nothing, unless the database is pinned.
+	Deployment *Deployment
+	// Releaser is who acts, for a database that is pinned; "" means InstalledBy, else the database's current user. A
+	// Deployment names its own.
+	Releaser string
 	// WorkingDirectory is the value of ${flyway:workingDirectory}, and where programs start; for these "" means the
 	// process's own.
 	WorkingDirectory string
@@ -145,8 +163,8 @@ type Config struct {
 	// BaselineOnMigrate lets Migrate baseline a database that is not empty and has no history.
 	BaselineOnMigrate bool
 
-	// Production says that the database serves people: Trial is then refused, since its locks would keep them waiting,
-	// unless AllowProduction is set.
+	// Production says that the database serves people. Clean and BaselineOnMigrate are then refused, whatever else says that
+	// they may; and so is Trial, since its locks would keep them waiting, unless AllowProduction is set.
 	Production, AllowProduction bool
 
 	// AllowClean lets Clean drop everything in Schemas (Flyway's cleanDisabled=false).
@@ -163,7 +181,8 @@ type Config struct {
 	// Report hears what happens, as it happens, one event at a time. Nil means nobody listens.
 	Report func(Event)
 
-	instead standIn // not nil: it takes the place of the server
+	instead  standIn // not nil: it takes the place of the server
+	anywhere bool    // where the run is, is the caller's to judge
 }
 
 // Migration is a migration written in Go. Its history row has the type JDBC, which Flyway reads as "written in code".

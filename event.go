@@ -18,6 +18,9 @@ type (
 		ServerVersion string // "15.20"
 		Schema        string // default schema
 		Table         string // history table
+		// Identity is what is known beyond that, see Target.Identity; Pinned says that the database says so itself.
+		Identity Identity
+		Pinned   bool
 	}
 	// Warning is something that a person should look at; the run goes on.
 	Warning struct {

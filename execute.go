@@ -26,8 +26,8 @@ type execution struct {
 	total          int     // how many the script has
 	// last are Skein's statements that belong into the transaction of the text: a history row, or nothing.
 	last []string
-	// row gives one more of them, asked for at the last moment; may be nil.
-	row func() string
+	// row gives more of them, asked for at the last moment; may be nil.
+	row func() []string
 	// hold keeps the transaction open at the end, and finds it open at the start: a member of a group.
 	hold bool
 	done int // statements of scripts that were carried out
@@ -128,7 +128,7 @@ func (x *execution) settle(m *message) {
 	m.own(x.run.reset()...)
 	m.own(x.last...)
 	if x.row != nil {
-		m.own(x.row())
+		m.own(x.row()...)
 	}
 }
 

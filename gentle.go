@@ -67,7 +67,7 @@ type demand struct {
 
 func (d *demand) add(pieces []*piece) {
 	for _, p := range pieces {
-		n := stall.Of(p.text.sql[p.stmt.Body:p.stmt.End])
+		n := p.needs()
 		d.own = d.own || n.OwnTimeout
 		strong := n.Opaque
 		for _, t := range n.Targets {

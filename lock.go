@@ -40,7 +40,11 @@ func (r *run) acquire(ctx context.Context) error {
 		return r.wrap(err)
 	}
 	r.changed()
-	return r.survey(ctx)
+	if err := r.survey(ctx); err != nil {
+		return err
+	}
+	r.place.read = !r.facts.HasSide // who held the lock may have pinned the database
+	return r.located(ctx)
 }
 
 // await tries until try succeeds, naming the holder of the key meanwhile.

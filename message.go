@@ -9,6 +9,7 @@ import (
 
 	"github.com/skein-db/skein/internal/postgres"
 	"github.com/skein-db/skein/internal/sqlsplit"
+	"github.com/skein-db/skein/internal/stall"
 	"github.com/skein-db/skein/internal/txblock"
 	"github.com/skein-db/skein/migration"
 )
@@ -43,7 +44,8 @@ type piece struct {
 	text    *text
 	stmt    sqlsplit.Statement
 	verdict txblock.Verdict
-	index   int // in its text
+	index   int               // in its text
+	need    func() stall.Need // what an earlier run has found, or is to find; nil: find out
 
 	callback *migration.Callback // instead of all that: a program that runs between statements
 }

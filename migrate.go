@@ -20,12 +20,16 @@ func Migrate(ctx context.Context, cfg Config) (*MigrateResult, error) {
 	defer r.finish(ctx)
 	result := &MigrateResult{Target: r.target()}
 	err = r.migrate(ctx, result)
+	r.ended(ctx, err, detail{"applied": len(result.Applied), "version": result.Version.String(), "remaining": len(result.Remaining)})
 	result.Target = r.target()
 	return result, r.hidden(err)
 }
 
 func (r *run) migrate(ctx context.Context, result *MigrateResult) error {
 	if err := cmp.Or(r.mustWrite(), r.mustHaveMigrations()); err != nil {
+		return err
+	}
+	if err := r.asExpected(ctx, migration.PlanMigrate); err != nil {
 		return err
 	}
 	if !r.cfg.SkipValidate {
@@ -111,6 +115,9 @@ func (r *run) ensureHistory(ctx context.Context) error {
 				"A baseline or migration script with a lower version than the baseline version may execute if available. Check the Schemas parameter if this is not intended."})
 		}
 	case r.cfg.SkipExecutingMigrations:
+	case r.cfg.BaselineOnMigrate && r.cfg.Production:
+		return productionError("baselineOnMigrate is on, and this database has no schema history",
+			"make sure that the url is right; if the database is to be taken over as it is: skein baseline -baselineVersion=<the version that is already there>")
 	case r.cfg.BaselineOnMigrate:
 		return r.baseline(ctx, &BaselineResult{})
 	default:
@@ -165,6 +172,9 @@ func (r *run) runPending(ctx context.Context, result *MigrateResult) error {
 		return err
 	}
 	result.InitialText = migration.CurrentVersionText(entries)
+	if err := r.mayBegin(ctx, "migrate", plan, result.InitialText); err != nil {
+		return err
+	}
 	r.announce(plan, result.InitialText)
 	versioned := false // afterVersioned has run
 	done, err := r.runSteps(ctx, plan, func(s *migration.Script) error {

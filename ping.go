@@ -13,7 +13,7 @@ func Ping(ctx context.Context, cfg Config) (Target, error) {
 	if err := r.connect(ctx); err != nil {
 		return r.target(), err
 	}
-	facts, err := r.conn.ReadFacts(ctx, "", nil, "flyway_schema_history")
+	facts, err := r.conn.ReadFacts(ctx, "", nil, "flyway_schema_history", r.journal().Schema)
 	if err != nil {
 		return r.target(), r.wrap(err)
 	}

@@ -69,7 +69,7 @@ func (r *run) runTogether(ctx context.Context, steps []*step, begin time.Time) e
 	rank := r.nextRank()
 	for i, s := range steps {
 		s.row.Rank, s.row.ExecutionTime = rank+i, postgres.ServerMillis
-		s.x.last = []string{r.history.InsertSQL(s.row)}
+		s.x.last = r.record(s.Script, &s.row)
 		s.x.asynchronous = i < len(steps)-1
 		s.x.addTo(m, s.start)
 	}

@@ -162,7 +162,7 @@ func (r *run) performProgram(ctx context.Context, x *execution, script *migratio
 	if err := r.stillLocked(ctx, 0); err != nil {
 		return err
 	}
-	x.last = append(x.last, r.history.InsertSQL(*row))
+	x.last = append(x.last, r.record(script, row)...)
 	err := x.finish(ctx, &message{})
 	if err != nil {
 		x.recover(ctx)

@@ -114,6 +114,10 @@ func (r *run) comeBack(ctx context.Context, deadline time.Time, held bool) error
 	if err := r.survey(connecting); err != nil {
 		return err
 	}
+	r.place = locality{}
+	if err := r.located(connecting); err != nil {
+		return err
+	}
 	if err := r.settleSession(ctx); err != nil {
 		return err
 	}
@@ -133,6 +137,9 @@ func (r *run) comeBack(ctx context.Context, deadline time.Time, held bool) error
 
 // mayPass reports whether an attempt that failed so may succeed later.
 func (r *run) mayPass(err error) bool {
+	if errors.Is(err, errMisplaced) {
+		return false
+	}
 	if pe, answered := errors.AsType[*pgconn.PgError](err); answered {
 		return passing(pe.Code)
 	}

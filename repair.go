@@ -19,8 +19,12 @@ func Repair(ctx context.Context, cfg Config) (*RepairResult, error) {
 	defer r.finish(ctx)
 	result := &RepairResult{Target: r.target()}
 	if err = cmp.Or(r.mustWrite(), r.mustHaveMigrations()); err == nil {
+		err = r.asExpected(ctx, nil)
+	}
+	if err == nil {
 		err = r.surrounded(ctx, "Repair", func() error { return r.repair(ctx, result) })
 	}
+	r.ended(ctx, err, detail{})
 	result.Target = r.target()
 	return result, r.hidden(err)
 }
@@ -62,6 +66,9 @@ func (r *run) repair(ctx context.Context, result *RepairResult) error {
 	}
 	m.own("commit")
 	if !fix.Empty() {
+		if err := r.audit(ctx, "repair", "", repairDetail(fix)); err != nil {
+			return err
+		}
 		if err := r.change(ctx, m); err != nil {
 			return err
 		}
@@ -78,6 +85,22 @@ func (r *run) repair(ctx context.Context, result *RepairResult) error {
 	}
 	r.report(Repaired{Schema: r.history.Schema, Table: r.history.Table, Removed: len(fix.Remove), Took: time.Since(begin)})
 	return nil
+}
+
+// repairDetail names the rows that a repair is about to change.
+func repairDetail(fix migration.Repair) detail {
+	ranks := func(rows []migration.Row) []int {
+		out := []int{}
+		for i := range rows {
+			out = append(out, rows[i].Rank)
+		}
+		return out
+	}
+	aligned := []int{}
+	for _, a := range fix.Align {
+		aligned = append(aligned, a.Row.Rank)
+	}
+	return detail{"removed": ranks(fix.Remove), "markedDeleted": ranks(fix.MarkDeleted), "aligned": aligned}
 }
 
 // rankWithout is the next free rank once the rows are gone.

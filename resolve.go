@@ -20,6 +20,9 @@ import (
 
 // load reads scripts and callbacks.
 func (c *Config) load(ctx context.Context) (files, callbacks source.Release, err error) {
+	if c.Prepared != nil {
+		return c.Prepared.files, c.Prepared.callbacks, nil
+	}
 	if c.Source != nil {
 		if files, err = c.Source.Load(ctx); err != nil {
 			return files, callbacks, err
@@ -99,11 +102,15 @@ func (r *run) mustHaveMigrations() error {
 }
 
 func (r *run) resolveOptions() migration.ResolveOptions {
-	return migration.ResolveOptions{
+	opt := migration.ResolveOptions{
 		Naming: r.cfg.Naming, Placeholders: r.placeholders, Encoding: r.cfg.Encoding, DetectEncoding: r.cfg.DetectEncoding,
 		ValidateNaming: r.cfg.ValidateNaming, SkipDefaultCallbacks: r.cfg.SkipDefaultCallbacks,
 		CallbackFiles: r.cfg.CallbackSource != nil, NeedSuffix: runtime.GOOS == "windows",
 	}
+	if r.cfg.Prepared != nil {
+		opt.Texts, opt.CallbackFiles = &r.cfg.Prepared.texts, r.cfg.Prepared.apart
+	}
+	return opt
 }
 
 // script is the Go migration as the decisions see it. Its parts were checked before.
@@ -129,6 +136,9 @@ func (r *run) prepare(scriptPath, physical, original string, config migration.Sc
 	var err error
 	if t.sql, t.mapping, err = placeholders.ReplaceMapped(original); err != nil {
 		return nil, t.textError(err)
+	}
+	if p := r.cfg.Prepared; p != nil {
+		return p.pieces(t, r.facts.VersionNum)
 	}
 	statements, err := sqlsplit.Split(t.sql)
 	if err != nil {

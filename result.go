@@ -15,6 +15,9 @@ type Target struct {
 	Schemas       []string // managed schemas as configured; empty when none were
 	Table         string
 	Warnings      []string
+	// Identity is what the server was asked about itself. It is empty where nothing speaks of identity: no pin, no
+	// expectation, no deployment.
+	Identity Identity
 }
 
 // InfoResult is what Info found.

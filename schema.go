@@ -71,6 +71,11 @@ func (r *run) createSchemas(ctx context.Context, baseline bool) error {
 		}
 	}
 	m.own(r.history.InsertSQL(note), "commit")
+	if r.baselined {
+		if err := r.audit(ctx, "baseline", "", detail{"version": first[0].Version.String()}); err != nil {
+			return err
+		}
+	}
 	if err := r.change(ctx, m, append(first, note)...); err != nil {
 		return err
 	}

@@ -72,6 +72,10 @@ type run struct {
 	longest    time.Duration // that a step of this run took
 	breaks     int           // connections that broke since a step was recorded last
 	baselined  bool          // the baseline's row went in together with the schemas
+
+	place                locality
+	approved             []migration.Step // what Config.Expect was found to hold of
+	audited, auditedPlan string           // what the audit says to have begun, and of which plan; "": nothing
 }
 
 // open loads the scripts while the connection is made and the target looked at, and brings both together. The server
@@ -83,24 +87,10 @@ func open(ctx context.Context, cfg Config) (*run, error) {
 	}
 	r := &run{cfg: cfg, began: time.Now()}
 	r.learn(nil)
-	early, giveUp := context.WithCancel(ctx)
-	defer giveUp()
-	var files, callbacks source.Release
-	var first bool
-	loading := make(chan error, 1)
-	go func() {
-		var err error
-		files, callbacks, err = cfg.load(ctx)
-		if first = err == nil && hasBeforeConnect(files.Files, callbacks.Files); first {
-			giveUp()
-		}
-		loading <- err
-	}()
-	lookErr := r.look(ctx, early)
-	err := <-loading
+	files, callbacks, first, lookErr, err := r.lookAndLoad(ctx)
 	if first {
 		r.close()
-		r.conn, r.warnings, r.facts = nil, nil, postgres.Facts{}
+		r.conn, r.warnings, r.facts, r.place = nil, nil, postgres.Facts{}, locality{}
 		if err = r.beforeConnect(ctx, files.Files, callbacks.Files); err == nil {
 			lookErr = r.look(ctx, ctx)
 		}
@@ -121,6 +111,31 @@ func open(ctx context.Context, cfg Config) (*run, error) {
 	return r, nil
 }
 
+// lookAndLoad does both at once, unless it has to be sure of the database before a script is read. first says that there
+// are programs to run before connecting.
+func (r *run) lookAndLoad(ctx context.Context) (files, callbacks source.Release, first bool, lookErr, err error) {
+	early, giveUp := context.WithCancel(ctx)
+	defer giveUp()
+	load := func() (err error) {
+		files, callbacks, err = r.cfg.load(ctx)
+		if first = err == nil && hasBeforeConnect(files.Files, callbacks.Files); first {
+			giveUp()
+		}
+		return err
+	}
+	if r.cfg.expecting() {
+		if lookErr = r.look(ctx, ctx); lookErr == nil {
+			err = load()
+		}
+		return files, callbacks, first, lookErr, err
+	}
+	loading := make(chan error, 1)
+	go func() { loading <- load() }()
+	lookErr = r.look(ctx, early)
+	err = <-loading
+	return files, callbacks, first, lookErr, err
+}
+
 // look connects, as long as connecting lasts, reads the facts, and begins to read the history. If the history cannot be
 // read, the next one to need it asks again and tells.
 func (r *run) look(ctx, connecting context.Context) error {
@@ -130,16 +145,16 @@ func (r *run) look(ctx, connecting context.Context) error {
 	if err := r.survey(ctx); err != nil {
 		return err
 	}
+	if err := r.located(ctx); err != nil {
+		return err
+	}
 	r.ahead.Go(func() { r.prefetched = r.readHistory(ctx) == nil })
 	return nil
 }
 
 // begin resolves the scripts, whose built-in placeholders need the facts, and gets the session ready.
 func (r *run) begin(ctx context.Context, files, callbacks source.Release) error {
-	r.report(Connected{
-		Database: r.facts.Database, User: r.facts.User, Host: r.conn.Host(), ServerVersion: r.serverVersion(),
-		Schema: r.history.Schema, Table: r.history.Table,
-	})
+	r.report(r.connected())
 	if !r.facts.HasHistory && r.exists(r.history.Schema) {
 		r.report(HistoryMissing{Schema: r.history.Schema, Table: r.history.Table})
 	}
@@ -170,7 +185,7 @@ func (r *run) survey(ctx context.Context) error {
 		schema = r.cfg.Schemas[0]
 	}
 	table := cmp.Or(r.cfg.Table, "flyway_schema_history")
-	facts, err := r.conn.ReadFacts(ctx, schema, r.cfg.Schemas, table)
+	facts, err := r.conn.ReadFacts(ctx, schema, r.cfg.Schemas, table, r.journal().Schema)
 	if err != nil {
 		e := r.wrapped(err)
 		if e.SQL != nil && e.SQL.State == stateNoPrivilege {
@@ -295,7 +310,7 @@ func (r *run) warn(w Warning) {
 func (r *run) target() Target {
 	return Target{
 		Database: r.facts.Database, User: r.facts.User, ServerVersion: r.serverVersion(),
-		Schema: r.history.Schema, Schemas: r.cfg.Schemas, Table: r.history.Table, Warnings: r.warnings,
+		Schema: r.history.Schema, Schemas: r.cfg.Schemas, Table: r.history.Table, Warnings: r.warnings, Identity: r.place.identity,
 	}
 }
 
@@ -327,6 +342,9 @@ func (r *run) connect(ctx context.Context) error {
 			r.conn = conn
 			return nil
 		}
+		if refused, ok := errors.AsType[*Error](err); ok && refused.Kind == KindRefused {
+			return refused
+		}
 		if attempt >= r.cfg.ConnectRetries || ctx.Err() != nil {
 			return r.writes(err, "initSql")
 		}
@@ -348,6 +366,7 @@ func (r *run) dial(ctx context.Context) (*postgres.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
+	opt.First = r.first()
 	return r.openConn(ctx, cfg, opt)
 }
 
@@ -357,7 +376,7 @@ func (r *run) connOptions(name string) (postgres.Options, error) {
 		return postgres.Options{}, &Error{Kind: KindConfig, Code: "ERROR", Message: "initSql: " + err.Error(), Err: err}
 	}
 	return postgres.Options{
-		ApplicationName: name, Role: r.cfg.Role, InitSQL: initSQL, OnNotice: r.notice, Pgx: len(r.cfg.Migrations) > 0, ReadOnly: r.cfg.instead != nil,
+		ApplicationName: name, Role: r.cfg.Role, InitSQL: initSQL, OnNotice: r.notice, Pgx: len(r.cfg.Migrations) > 0, ReadOnly: r.cfg.instead != nil || r.cfg.anywhere && initSQL != "",
 	}, nil
 }
 

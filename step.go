@@ -173,17 +173,17 @@ func (r *run) perform(ctx context.Context, x *execution, script *migration.Scrip
 		row.ExecutionTime = postgres.ServerMillis
 	default:
 		// The transaction began before this script, or there is none: measure here, at the last moment.
-		return r.performTimed(ctx, x, row, begin)
+		return r.performTimed(ctx, x, script, row, begin)
 	}
-	x.last = append(x.last, r.history.InsertSQL(*row))
+	x.last = append(x.last, r.record(script, row)...)
 	return x.execute(ctx)
 }
 
 // performTimed runs the text first and writes the row with the time that it took.
-func (r *run) performTimed(ctx context.Context, x *execution, row *migration.Row, begin time.Time) error {
-	x.row = func() string {
+func (r *run) performTimed(ctx context.Context, x *execution, script *migration.Script, row *migration.Row, begin time.Time) error {
+	x.row = func() []string {
 		row.ExecutionTime = r.millis(begin)
-		return r.history.InsertSQL(*row)
+		return r.record(script, row)
 	}
 	return x.execute(ctx)
 }
@@ -218,7 +218,7 @@ func (r *run) performGo(ctx context.Context, x *execution, script *migration.Scr
 	err := work()
 	if err == nil {
 		row.ExecutionTime = r.millis(begin)
-		x.last = append(x.last, r.history.InsertSQL(*row))
+		x.last = append(x.last, r.record(script, row)...)
 		x.mode = stepwise
 		err = x.finish(ctx, &message{})
 	}

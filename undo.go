@@ -19,6 +19,7 @@ func Undo(ctx context.Context, cfg Config) (*UndoResult, error) {
 	r.way = back
 	result := &UndoResult{Target: r.target()}
 	err = r.undo(ctx, result)
+	r.ended(ctx, err, detail{"undone": len(result.Undone), "version": result.Version.String(), "remaining": len(result.Remaining)})
 	result.Target = r.target()
 	return result, r.hidden(err)
 }
@@ -27,7 +28,11 @@ func (r *run) undo(ctx context.Context, result *UndoResult) error {
 	if err := cmp.Or(r.mustWrite(), r.mustHaveMigrations()); err != nil {
 		return err
 	}
-	err := r.fire(ctx, "beforeUndo")
+	err := r.asExpected(ctx, migration.PlanUndo)
+	if err != nil {
+		return err
+	}
+	err = r.fire(ctx, "beforeUndo")
 	if err == nil {
 		err = r.takeBack(ctx, result)
 	}
@@ -54,6 +59,9 @@ func (r *run) takeBack(ctx context.Context, result *UndoResult) error {
 	result.Initial, _ = migration.CurrentVersion(entries)
 	result.InitialText = migration.CurrentVersionText(entries)
 	result.Version = result.Initial
+	if err := r.mayBegin(ctx, "undo", plan, result.InitialText); err != nil {
+		return err
+	}
 	r.announce(plan, result.InitialText)
 	done, err := r.runSteps(ctx, plan, nil)
 	for i, a := range done.steps {

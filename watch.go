@@ -255,7 +255,7 @@ func (w *watcher) begun(ctx context.Context, result *WatchResult) error {
 	if !r.facts.HasHistory {
 		return nil
 	}
-	there, err := r.conn.HasJournal(ctx, r.journal())
+	there, _, err := r.conn.HasJournal(ctx, r.journal())
 	if err != nil || !there {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -31,7 +32,9 @@ type Options struct {
 	OnNotice func(severity, code, message string)
 	// ApplicationName is used where the parameters give none.
 	ApplicationName string
-	// Role and InitSQL run first, in this order, each in a message of its own.
+	// First looks at the connection before anything runs on it, Role and InitSQL included; its error closes it.
+	First func(context.Context, *Conn) error
+	// Role and InitSQL run then, in this order, each in a message of its own.
 	Role    string
 	InitSQL string
 	// Pgx makes Conn.Pgx give a connection. Its table of types costs as much as the connection itself.
@@ -75,6 +78,12 @@ func Open(ctx context.Context, cfg *pgx.ConnConfig, opt Options) (*Conn, error) 
 		return nil, connectError(cfg, err)
 	}
 	c.readOnly = opt.ReadOnly
+	if opt.First != nil {
+		if err := opt.First(ctx, c); err != nil {
+			c.Close()
+			return nil, err
+		}
+	}
 	only := ""
 	if opt.ReadOnly {
 		only = "set default_transaction_read_only = on"
@@ -146,6 +155,17 @@ func (c *Conn) Host() string {
 		return c.cfg.Host
 	}
 	return net.JoinHostPort(c.cfg.Host, fmt.Sprint(c.cfg.Port))
+}
+
+// Hosts are all that the connection's parameters name, as Host writes them.
+func (c *Conn) Hosts() []string {
+	hosts := []string{c.Host()}
+	for _, f := range c.cfg.Fallbacks {
+		if h := net.JoinHostPort(f.Host, fmt.Sprint(f.Port)); f.Host != "" && !slices.Contains(hosts, h) {
+			hosts = append(hosts, h)
+		}
+	}
+	return hosts
 }
 
 // User is who logged in.

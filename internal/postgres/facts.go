@@ -22,14 +22,16 @@ type Facts struct {
 	Existing []string // those of the managed schemas that exist
 	// HasHistory says that there is a relation where the history table belongs. What it is, ReadHistory finds.
 	HasHistory bool
+	// HasSide says that there is a schema of the journal's name; ReadSide finds what is in it.
+	HasSide bool
 }
 
-// ReadFacts asks for all facts in one round trip. schema may be empty; schemas are the managed ones.
+// ReadFacts asks for all facts in one round trip. schema may be empty; schemas are the managed ones; side is the journal's.
 //
 // It is the first query of a fresh backend, whose caches are empty, so that every function it names costs a look into
 // the catalogs: what the server has told at the connection's start is not asked again, keywords of SQL stand in for
 // functions, and to_regclass and to_regnamespace for joins. Together with COPY for the history this is a third of a run with nothing to do.
-func (c *Conn) ReadFacts(ctx context.Context, schema string, schemas []string, table string) (Facts, error) {
+func (c *Conn) ReadFacts(ctx context.Context, schema string, schemas []string, table, side string) (Facts, error) {
 	f := Facts{Schema: schema}
 	place := Literal(Qualified(schema, table))
 	if schema == "" {
@@ -37,7 +39,7 @@ func (c *Conn) ReadFacts(ctx context.Context, schema string, schemas []string, t
 	} else if !slices.Contains(schemas, schema) {
 		schemas = append([]string{schema}, schemas...)
 	}
-	sql := "select current_user, current_catalog, current_schema, pg_catalog.current_setting('search_path'), pg_catalog.to_regclass(" + place + ") is not null"
+	sql := "select current_user, current_catalog, current_schema, pg_catalog.current_setting('search_path'), pg_catalog.to_regclass(" + place + ") is not null, pg_catalog.to_regnamespace(" + Literal(Ident(side)) + ") is not null"
 	for _, s := range schemas {
 		sql += ", pg_catalog.to_regnamespace(" + Literal(Ident(s)) + ") is not null"
 	}
@@ -48,11 +50,12 @@ func (c *Conn) ReadFacts(ctx context.Context, schema string, schemas []string, t
 	}
 	r := rows[0]
 	f.User, f.Database, f.SearchPath, f.HasHistory = *r[0], *r[1], *r[3], *r[4] == "t"
+	f.HasSide = *r[5] == "t"
 	current := ""
 	if r[2] != nil {
 		current = *r[2]
 	}
-	r = r[5:]
+	r = r[6:]
 	for i, s := range schemas {
 		if *r[i] == "t" {
 			f.Existing = append(f.Existing, s)

@@ -19,8 +19,12 @@ type Journal struct {
 	History History
 }
 
-// journalLayout is the version of the tables in the journal's schema.
-const journalLayout = 1
+// The versions of the tables in the journal's schema: a journal needs the first, and is made with no more than that; the
+// second has the side tables too. A Skein that knows only the first refuses the second.
+const (
+	journalLayout = 1
+	sideLayout    = 2
+)
 
 func (j Journal) table() string   { return Qualified(j.Schema, "journal") }
 func (j Journal) repairs() string { return Qualified(j.Schema, "repair") }
@@ -37,6 +41,11 @@ func (j Journal) of(script string) string {
 // EnsureJournal makes schema and tables where they are missing. A layout of a newer Skein gives a *LayoutError; a
 // missing privilege gives the server's error.
 func (c *Conn) EnsureJournal(ctx context.Context, j Journal) error {
+	return c.ensure(ctx, j, journalLayout)
+}
+
+// ensure makes what is missing of the tables of that layout.
+func (c *Conn) ensure(ctx context.Context, j Journal, wanted int) error {
 	missing := func() (bool, error) {
 		rows, err := c.query(ctx, "select pg_catalog.to_regclass("+Literal(j.layout())+") is null")
 		return err == nil && *rows[0][0] == "t", err
@@ -44,34 +53,57 @@ func (c *Conn) EnsureJournal(ctx context.Context, j Journal) error {
 	if yes, err := missing(); err != nil {
 		return err
 	} else if yes {
-		// Runs on other histories of the database may do the same at this moment: who comes second finds it done.
-		if err := c.createJournal(ctx, j); err != nil && !slices.Contains([]string{"23505", "42P06", "42P07"}, sqlState(err)) {
+		if err := c.createJournal(ctx, j, wanted); err != nil && !madeByOthers(err) {
 			return err
 		}
 	}
+	version, err := c.layoutOf(ctx, j)
+	if err == nil && version < wanted {
+		if err = c.addSide(ctx, j); err == nil || madeByOthers(err) {
+			_, err = c.layoutOf(ctx, j)
+		}
+	}
+	return err
+}
+
+// madeByOthers says that a run on another history of the database did the same at this moment.
+func madeByOthers(err error) bool {
+	return slices.Contains([]string{"23505", "42P06", "42P07"}, sqlState(err))
+}
+
+func (c *Conn) layoutOf(ctx context.Context, j Journal) (int, error) {
 	rows, err := c.query(ctx, "select version from "+j.layout())
 	if err != nil {
-		return err
+		return 0, err
 	}
-	if version, err := strconv.Atoi(*rows[0][0]); err != nil || version != journalLayout {
-		return &LayoutError{Schema: j.Schema, Version: *rows[0][0]}
+	if len(rows) == 0 {
+		return 0, &LayoutError{Schema: j.Schema, Version: "none"}
 	}
-	return nil
+	version, err := strconv.Atoi(*rows[0][0])
+	if err != nil || version < journalLayout || version > sideLayout {
+		return version, &LayoutError{Schema: j.Schema, Version: *rows[0][0]}
+	}
+	return version, nil
 }
 
 // LayoutError says that the journal was made by a Skein that this one does not understand.
 type LayoutError struct{ Schema, Version string }
 
 func (e *LayoutError) Error() string {
-	return fmt.Sprintf("the tables in schema %q have layout %s, and this version of Skein knows layout %d", e.Schema, e.Version, journalLayout)
+	return fmt.Sprintf("the tables in schema %q have layout %s, and this version of Skein knows layouts up to %d", e.Schema, e.Version, sideLayout)
 }
 
-func (c *Conn) createJournal(ctx context.Context, j Journal) error {
-	create := "create schema if not exists " + Ident(j.Schema) + ";"
+func (c *Conn) createJournal(ctx context.Context, j Journal, layout int) error {
+	create := "create schema if not exists " + Ident(j.Schema) + ";comment on schema " + Ident(j.Schema) +
+		" is 'Skein: what is no part of Flyway''s history table'; "
 	if rows, err := c.query(ctx, "select pg_catalog.to_regnamespace("+Literal(Ident(j.Schema))+") is null"); err != nil {
 		return err
 	} else if *rows[0][0] == "f" {
 		create = "" // it may be another's, who lets us make tables in it
+	}
+	side := ""
+	if layout >= sideLayout {
+		side = j.createSide()
 	}
 	err := c.Exec(ctx, "begin;"+create+`
 create table `+j.table()+` (
@@ -98,19 +130,19 @@ create table `+j.repairs()+` (
 	done_at timestamptz not null default pg_catalog.clock_timestamp()
 );
 create table `+j.layout()+` (version integer primary key);
-insert into `+j.layout()+` values (`+strconv.Itoa(journalLayout)+`);
-comment on schema `+Ident(j.Schema)+` is 'Skein: what scripts that are no single transaction have done so far';
-commit`, nil)
+insert into `+j.layout()+` values (`+strconv.Itoa(layout)+`);
+`+side+`commit`, nil)
 	if err != nil {
 		_ = c.Rollback(ctx) // the first error is the one to tell
 	}
 	return err
 }
 
-// HasJournal reports whether there is a journal to read.
-func (c *Conn) HasJournal(ctx context.Context, j Journal) (bool, error) {
-	rows, err := c.query(ctx, "select pg_catalog.to_regclass("+Literal(j.table())+") is not null")
-	return err == nil && *rows[0][0] == "t", err
+// HasJournal reports whether there is a journal, and whether the role may read it.
+func (c *Conn) HasJournal(ctx context.Context, j Journal) (there, readable bool, err error) {
+	rows, err := c.query(ctx, `select pg_catalog.has_schema_privilege(relnamespace, 'usage') and pg_catalog.has_table_privilege(oid, 'select')
+	from pg_catalog.pg_class where relname = 'journal' and relnamespace = pg_catalog.to_regnamespace(`+Literal(Ident(j.Schema))+")")
+	return len(rows) > 0, len(rows) > 0 && *rows[0][0] == "t", err
 }
 
 // WriteSQL records the state of a statement of the script.

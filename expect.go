@@ -1,0 +1,72 @@
+package skein
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/skein-db/skein/migration"
+)
+
+// Expect is what has to be so for a command to act. It is looked at under the migration lock, before the first write; what
+// is not so is a KindRefused error that says what was expected and what was found. Empty fields ask for nothing.
+type Expect struct {
+	// Identity is looked at before scripts are read, too. Its Environment is not compared.
+	Identity Identity
+	// Fingerprint is migration.Plan's: what Migrate or Undo is to do.
+	Fingerprint string
+	// HistoryHash is migration.HistoryHash's of the rows.
+	HistoryHash string
+}
+
+// asExpected compares plan and history with Config.Expect under the lock. decide is nil for commands that have no plan.
+func (r *run) asExpected(ctx context.Context, decide planner) error {
+	want := r.cfg.Expect
+	if want == nil || want.Fingerprint == "" && want.HistoryHash == "" {
+		return nil
+	}
+	if err := r.acquire(ctx); err != nil {
+		return err
+	}
+	if err := r.readAnew(ctx); err != nil {
+		return err
+	}
+	if got := migration.HistoryHash(r.rows); want.HistoryHash != "" && got != want.HistoryHash {
+		return unexpected("the schema history", want.HistoryHash, got, "somebody has changed the history since: look at skein info")
+	}
+	if want.Fingerprint == "" || decide == nil {
+		return nil
+	}
+	plan, _, err := r.plan(ctx, decide)
+	if err != nil {
+		return err
+	}
+	if plan.Fingerprint != want.Fingerprint {
+		return unexpected("the plan", want.Fingerprint, plan.Fingerprint, "the scripts or the history are others now: look at skein plan")
+	}
+	r.approved = plan.Steps
+	return nil
+}
+
+// stillApproved compares what is about to run with what was found to be as expected: callbacks have run since, and the
+// history table may have been made.
+func (r *run) stillApproved(plan migration.Plan) error {
+	if r.cfg.Expect == nil || r.cfg.Expect.Fingerprint == "" {
+		return nil
+	}
+	rest := plan.Steps
+	if left := len(r.approved) - len(rest); left > 0 { // planned anew after a break: the first steps are done
+		r.approved = r.approved[left:]
+	}
+	if slices.EqualFunc(r.approved, rest, func(a, b migration.Step) bool { return a.Script == b.Script }) {
+		return nil
+	}
+	return unexpected("what is to run", fmt.Sprintf("%d scripts", len(r.approved)), fmt.Sprintf("%d scripts", len(rest)), "a callback has changed the history: look at skein plan")
+}
+
+func unexpected(what, want, got, hint string) error {
+	return &Error{
+		Kind: KindRefused, Code: "ERROR", Kept: "nothing was changed",
+		Message: fmt.Sprintf("%s is not what was approved: expected %s, found %s", what, want, got), Hint: hint + "; then have it approved anew",
+	}
+}
