@@ -17,6 +17,29 @@ func check(entries map[string]*entry, modern bool, f *findings) {
 			checkValue(k, e, modern, f)
 		}
 	}
+	checkPeople(entries, f)
+}
+
+// checkPeople refuses a key that two people have: what it signs would be the word of both.
+func checkPeople(entries map[string]*entry, f *findings) {
+	owner := map[string]string{}
+	for _, slot := range slices.Sorted(maps.Keys(entries)) {
+		e := entries[slot]
+		name, ok := strings.CutPrefix(e.name, "skein.people.")
+		if !ok {
+			continue
+		}
+		for _, item := range e.value.items() {
+			key, err := ParsePublicKey(item)
+			if err != nil {
+				continue // told already
+			}
+			if other, taken := owner[string(key)]; taken && other != name {
+				f.mistake(e.origin, e.name, "each person has keys of their own", "%s has a key of %s", e.name, other)
+			}
+			owner[string(key)] = name
+		}
+	}
 }
 
 // checkStanding refuses what Skein cannot do, unless it is asked for what it
@@ -59,7 +82,7 @@ func typeCode(e *entry, modern bool) string {
 
 func checkValue(k Key, e *entry, modern bool, f *findings) {
 	text := e.value.String()
-	if e.value.isList && k.Kind != List {
+	if e.value.isList && k.Kind != List && !k.Lists {
 		kind := k.Kind
 		if kind == Map {
 			kind = Text // of its entries
@@ -79,6 +102,8 @@ func checkValue(k Key, e *entry, modern bool, f *findings) {
 			f.coded(typeCode(e, modern), e.origin, e.name, "", "Invalid value for %s: %q is not a whole number", e.name, e.quote(text))
 		case n < k.Min:
 			f.mistake(e.origin, e.name, "", "Invalid value for %s: %s is less than %d", e.name, e.quote(text), k.Min)
+		case k.Max > 0 && n > k.Max:
+			f.mistake(e.origin, e.name, "", "Invalid value for %s: %s is more than %d", e.name, e.quote(text), k.Max)
 		}
 	case Text:
 		if k.Max > 0 && utf8.RuneCountInString(text) > k.Max {
@@ -92,7 +117,8 @@ func checkValue(k Key, e *entry, modern bool, f *findings) {
 			checkResolver(rest, e, f)
 		}
 	}
-	if len(k.Words) > 0 && text != "" && !slices.ContainsFunc(k.Words, func(w string) bool { return strings.EqualFold(w, text) }) {
+	checkShape(k, e, f)
+	if len(k.Words) > 0 && k.Kind != List && text != "" && !slices.ContainsFunc(k.Words, func(w string) bool { return strings.EqualFold(w, text) }) {
 		code := ""
 		if k.Name == "outputType" {
 			code = Fault
@@ -101,6 +127,27 @@ func checkValue(k Key, e *entry, modern bool, f *findings) {
 	}
 	if text == "" && slices.Contains(neverEmpty, k.Name) {
 		f.mistake(e.origin, e.name, "", "%s must not be empty", e.name)
+	}
+}
+
+// checkShape looks at each item of a setting that has a shape or a choice of words.
+func checkShape(k Key, e *entry, f *findings) {
+	items := []string{e.value.String()}
+	if k.Kind == List || k.Lists {
+		items = e.value.items()
+	}
+	for _, item := range items {
+		if k.Kind == List && len(k.Words) > 0 && !slices.Contains(k.Words, item) {
+			f.mistake(e.origin, e.name, didYouMean(item, k.Words), "Invalid value for %s: %q is not one of %s", e.name, e.quote(item), strings.Join(k.Words, ", "))
+		}
+		wrong, hint := k.Shape.check(item)
+		switch {
+		case wrong == nil:
+		case k.holdsSecrets() && k.Kind != Map:
+			f.mistake(e.origin, e.name, hint, "Invalid value for %s: it %v", e.name, wrong)
+		default:
+			f.mistake(e.origin, e.name, hint, "Invalid value for %s: %q %v", e.name, e.quote(item), wrong)
+		}
 	}
 }
 

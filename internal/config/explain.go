@@ -53,9 +53,9 @@ func (s *Settings) Explain() []Setting {
 
 func explain(k Key, e *entry) Setting {
 	s := Setting{Key: e.name, Value: e.show(k, e.value), Origin: e.origin, From: e.origin.String(), Standing: k.Standing}
-	if k.Kind == List {
+	if k.Kind == List || k.Lists {
 		for _, item := range e.value.items() {
-			s.List = append(s.List, e.masked(item))
+			s.List = append(s.List, e.showItem(k, item))
 		}
 	}
 	switch k.Standing {
@@ -78,10 +78,33 @@ func (e *entry) show(k Key, v value) string {
 	switch {
 	case (k.isSecret(e.name) || e.secret) && text != "":
 		return secret.Mask
-	case k.Name == "url":
-		return e.masked(RedactURL(text))
-	case k.Kind == List:
-		return e.masked(strings.Join(v.items(), ","))
+	case k.Kind == List || k.Lists:
+		var items []string
+		for _, item := range v.items() {
+			items = append(items, e.showItem(k, item))
+		}
+		return strings.Join(items, ",")
 	}
-	return e.masked(text)
+	return e.showItem(k, text)
+}
+
+// showItem is a text, or an item of a list, that may be printed.
+func (e *entry) showItem(k Key, item string) string {
+	if !k.URL {
+		return e.masked(item)
+	}
+	name, address := "", item
+	if k.Kind == List {
+		name, address = targetName(item)
+	}
+	return e.masked(name + RedactURL(address))
+}
+
+// targetName cuts the "name=" off an item of targets.
+func targetName(item string) (name, address string) {
+	name, address, found := strings.Cut(item, "=")
+	if !found || strings.ContainsAny(name, ":/?@") {
+		return "", item
+	}
+	return name + "=", address
 }

@@ -87,8 +87,16 @@ type Key struct {
 	Secret bool
 	// Words are the only values allowed, when there are any.
 	Words []string
-	// Min and Max bound an Integer; Max 0 is no bound.
+	// Min and Max bound an Integer, Max the characters of a Text; Max 0 is no bound.
 	Min, Max int
+	// Shape is what the text, or each item, looks like.
+	Shape Shape
+	// URL: the text, or each item after its "name=", is a URL, of which the password is not shown.
+	URL bool
+	// Lists: the entries of a Map are lists.
+	Lists bool
+	// Whole: it belongs to all environments together, and cannot differ between them.
+	Whole bool
 }
 
 // Keys returns every setting that Skein knows, in the order of documentation.
@@ -130,7 +138,7 @@ func (k Key) isSecret(name string) bool {
 // a secret. A name of a schema or a folder is none, and would leave gaps in every
 // output.
 func (k Key) holdsSecrets() bool {
-	return k.Secret || k.Kind == Map || k.Name == "url" || k.Name == "initSql"
+	return k.Secret || k.Kind == Map || k.URL || k.Name == "initSql"
 }
 
 // secretName reports whether a name is one that people give to secrets.

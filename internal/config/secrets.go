@@ -118,9 +118,11 @@ func (s *Settings) eachSecret(do func(name, text string)) {
 			if k.isSecret(e.name) || e.secret {
 				add(v.String())
 			}
-			if k.Name == "url" {
-				for _, part := range urlSecrets(v.String()) {
-					add(part)
+			if k.URL {
+				for _, item := range v.addresses(k) {
+					for _, part := range urlSecrets(item) {
+						add(part)
+					}
 				}
 			}
 		}
@@ -128,6 +130,19 @@ func (s *Settings) eachSecret(do func(name, text string)) {
 			add(text)
 		}
 	}
+}
+
+// addresses are the URLs of a value of such a setting.
+func (v value) addresses(k Key) []string {
+	if k.Kind != List {
+		return []string{v.String()}
+	}
+	var list []string
+	for _, item := range v.items() {
+		_, address := targetName(item)
+		list = append(list, address)
+	}
+	return list
 }
 
 // SecretPlaceholders are the names, without "placeholders.", of the placeholders

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/skein-db/skein/internal/secret"
 )
@@ -95,6 +96,30 @@ func (s *Settings) Map(name string) map[string]string {
 		}
 	}
 	return m
+}
+
+// Lists returns the entries of a map of lists, "skein.people", by their name without the prefix.
+func (s *Settings) Lists(name string) map[string][]string {
+	if k, ok := byName[name+".*"]; !ok || !k.Lists {
+		panic("config: no such map of lists: " + name)
+	}
+	m := map[string][]string{}
+	for _, e := range s.entries {
+		if rest, ok := strings.CutPrefix(e.name, name+"."); ok {
+			m[rest] = slices.Clone(e.value.items())
+		}
+	}
+	return m
+}
+
+// Duration returns a setting that is a duration, 0 when it is unset and has no default.
+func (s *Settings) Duration(key string) time.Duration {
+	if k, _ := Lookup(key); k.Shape != Duration {
+		panic("config: no duration: " + key)
+	}
+	v := s.get(key, Text)
+	d, _ := ParseDuration(v.String()) // checked at the door
+	return d
 }
 
 // Origin says where the effective value of a key came from.

@@ -124,6 +124,9 @@ func TestKeys(t *testing.T) {
 		if len(k.Words) > 0 {
 			text = k.Words[0]
 		}
+		if sample := samples[k.Shape]; sample != "" {
+			text = sample
+		}
 		name := strings.ReplaceAll(k.Name, "*", "a")
 		if k.Name == "resolvers.*" {
 			name = "resolvers.vault.url"
@@ -140,6 +143,12 @@ func TestKeys(t *testing.T) {
 			}
 		}
 	}
+}
+
+// samples are texts of each shape.
+var samples = map[config.Shape]string{
+	config.Duration: "36h", config.Share: "2%", config.Wave: "rest", config.PublicKey: "ed25519 " + strings.Repeat("A", 43) + "=", config.TimeZone: "UTC",
+	config.Location: "s3://bucket/prefix", config.HTTP: "https://h/x", config.SMTP: "smtp://h:25", config.Mail: "ops@example.com",
 }
 
 func requireExplained(t *testing.T, s *config.Settings, key, from string) {

@@ -186,7 +186,15 @@ func (l *layer) addOwn(leaf tomlLeaf, f *findings) {
 			return
 		}
 	}
+	if holdsKeys(a.key) {
+		if !isEmptyTable(leaf.value) {
+			f.mistake(leaf.origin, full, "", "%s must be a table", full)
+		}
+		return
+	}
 	switch k, ok := Lookup(a.key); {
+	case ok && k.Whole && a.override:
+		f.mistake(leaf.origin, full, "it belongs in [skein]", "%s holds for all environments together", strings.TrimPrefix(k.Name, "skein."))
 	case ok && k.Forms&TOML != 0:
 		l.add(leaf, a, f)
 	case ok:
@@ -194,6 +202,11 @@ func (l *layer) addOwn(leaf tomlLeaf, f *findings) {
 	default:
 		f.mistake(leaf.origin, full, didYouMean(full, ownNames(before)), "Unknown: '%s'", full)
 	}
+}
+
+// holdsKeys reports whether name is a table of settings of Skein's own, such as skein.gates.
+func holdsKeys(name string) bool {
+	return slices.ContainsFunc(table, func(k Key) bool { return strings.HasPrefix(k.Name, name+".") })
 }
 
 func (l *layer) addEnvironment(leaf tomlLeaf, strict bool, f *findings) {
