@@ -60,14 +60,13 @@ func (r *run) createSchemas(ctx context.Context, baseline bool) error {
 	if !r.facts.HasHistory {
 		m.own(r.history.CreateSQL()...)
 		if baseline {
-			decision, err := r.baselineDecision()
+			row, err := r.firstBaseline(ctx)
 			if err != nil {
 				return err
 			}
-			m.own(r.history.InsertSQL(*decision.Insert))
-			first = append(first, *decision.Insert)
-			note.Rank = decision.Insert.Rank + 1
-			r.baselined = true
+			m.own(r.history.InsertSQL(row))
+			first = append(first, row)
+			note.Rank = row.Rank + 1
 		}
 	}
 	m.own(r.history.InsertSQL(note), "commit")
@@ -86,6 +85,16 @@ func (r *run) createSchemas(ctx context.Context, baseline bool) error {
 		r.report(HistoryCreated{Schema: r.history.Schema, Table: r.history.Table, Baseline: baseline})
 	}
 	return r.survey(ctx)
+}
+
+// firstBaseline is the row that goes in together with the table, which is about to be made.
+func (r *run) firstBaseline(ctx context.Context) (migration.Row, error) {
+	decision, err := r.baselineDecision()
+	if err != nil {
+		return migration.Row{}, err
+	}
+	r.baselined = true
+	return *decision.Insert, r.audit(ctx, "baseline", "", detail{"version": decision.Insert.Version.String()})
 }
 
 func (r *run) missing() []string {
