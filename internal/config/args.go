@@ -16,6 +16,8 @@ type Grammar struct {
 	Flags []VerbFlag
 	// Words maps a verb to the setting that takes every bare word after it, joined by blanks: add create customer.
 	Words map[string]string
+	// Families maps a verb to another whose settings it shares: promote to deploy.
+	Families map[string]string
 }
 
 // VerbFlag is a switch that has a meaning for one verb.
@@ -125,6 +127,9 @@ func (p *parser) word(key, word string) {
 // ofVerb finds a setting of a verb that stands before it on the line, by its name without the verb's.
 func (p *parser) ofVerb(name string) (string, Key, bool) {
 	for _, v := range p.line.Verbs {
+		if family, ok := p.grammar.Families[v]; ok {
+			v = family
+		}
 		for _, candidate := range []string{v + "." + name, v + "." + camel(name)} {
 			if k, ok := byName[candidate]; ok {
 				return candidate, *k, true

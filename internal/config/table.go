@@ -177,7 +177,7 @@ var table = build(append([]Key{
 	{Name: "skein.applicationName", Default: "skein", Forms: global, Note: "application_name of Skein's sessions"},
 	{Name: "skein.production", Kind: Boolean, Default: "false", Forms: global, Note: "the database serves people: plan --execute is refused there"},
 	{Name: "skein.allowProduction", Kind: Boolean, Default: "false", Forms: Flag, Note: "do what production refuses; in no file"},
-}, pipelineKeys...))
+}, slices.Concat(pipelineKeys, deployKeys)...))
 
 func otherVerb(verb string) Key {
 	return Key{Name: verb + ".*", Kind: Map, Variable: "-", Forms: global, Standing: OtherVerb, Note: "belongs to the verb " + verb}

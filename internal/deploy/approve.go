@@ -18,7 +18,6 @@ type Consent struct {
 	BackTo      string // the way back to this release is approved, and Release is ""
 	Person      string // "": the one who owns the key
 	Expires     time.Duration
-	Sign        release.Signer
 }
 
 // Approvable is what an approval would be given for, as the databases are now: shown before anybody signs.
@@ -31,6 +30,11 @@ type Approvable struct {
 // Approvable surveys the targets of an environment. The approval that it gives is bound to each target's identity, plan
 // and history, as they are now.
 func (p *Project) Approvable(ctx context.Context, c Consent) (*Approvable, error) {
+	a, err := p.approvable(ctx, c)
+	return a, told(err)
+}
+
+func (p *Project) approvable(ctx context.Context, c Consent) (*Approvable, error) {
 	i, err := p.find(c.Environment)
 	if err != nil {
 		return nil, err
@@ -95,7 +99,7 @@ func (p *Project) Approve(ctx context.Context, a *Approvable, sign release.Signe
 	if err != nil {
 		return release.Approval{}, err
 	}
-	return signed, p.store.PutApproval(ctx, signed)
+	return signed, told(p.store.PutApproval(ctx, signed))
 }
 
 // key names a database in an approval, as skein.Identity.Key does.

@@ -47,6 +47,11 @@ func (o *Outcome) Ready() bool {
 
 // Deploy does it. That gates are closed, or that targets failed, is in the outcome and not in the error.
 func (p *Project) Deploy(ctx context.Context, order Order) (*Outcome, error) {
+	outcome, err := p.deploy(ctx, order)
+	return outcome, told(err)
+}
+
+func (p *Project) deploy(ctx context.Context, order Order) (*Outcome, error) {
 	i, err := p.find(order.Environment)
 	if err != nil {
 		return nil, err

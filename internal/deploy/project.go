@@ -6,6 +6,7 @@ package deploy
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"os/user"
 	"slices"
@@ -216,4 +217,15 @@ func (p *Project) report(e fleet.Event) {
 	if p.opt.Report != nil {
 		p.opt.Report(e)
 	}
+}
+
+// kinds are what a failure of a source or store means.
+var kinds = map[source.Reason]skein.Kind{source.Wrong: skein.KindConfig, source.Unreachable: skein.KindConnection, source.Refused: skein.KindRefused}
+
+// told gives the errors of stores the form of all others.
+func told(err error) error {
+	if e, ok := errors.AsType[*source.Error](err); ok {
+		return &skein.Error{Kind: kinds[e.Reason], Code: "ERROR", Message: e.Message, Hint: e.Hint, Err: err}
+	}
+	return err
 }

@@ -15,7 +15,7 @@ const shown = 8
 func (p *Project) Status(ctx context.Context) (pipeline.Board, error) {
 	releases, _, err := p.newest(ctx, shown)
 	if err != nil {
-		return pipeline.Board{}, err
+		return pipeline.Board{}, told(err)
 	}
 	facts, err := p.survey(ctx, nil)
 	return pipeline.Standing(p.Pipeline, releases, facts), err
@@ -61,6 +61,11 @@ func (p *Project) surveyed(s fleet.Surveyed) { p.report(s) }
 
 // Why gives the whole chain of reasons why a release is not applied to a target; "" is every target, or the newest release.
 func (p *Project) Why(ctx context.Context, environment, target, name string) (pipeline.Release, []pipeline.Link, error) {
+	rel, links, err := p.why(ctx, environment, target, name)
+	return rel, links, told(err)
+}
+
+func (p *Project) why(ctx context.Context, environment, target, name string) (pipeline.Release, []pipeline.Link, error) {
 	if _, err := p.find(environment); err != nil {
 		return pipeline.Release{}, nil, err
 	}
