@@ -212,6 +212,7 @@ func (r *runner) load(ctx context.Context) error {
 			}
 			return text, err
 		},
+		Secret: func(ref config.SecretRef) (secret.Text, error) { return p.asker(nil, r.console.redactor)(ctx, ref) },
 		Fields: func(ref config.Reference) (map[string]secret.Text, error) {
 			fields, err := p.vaultFields(ctx, ref)
 			for _, text := range fields {

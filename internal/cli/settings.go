@@ -71,14 +71,16 @@ func engineConfig(s *config.Settings, p Process, flyway bool, secrets *secret.Re
 		d.add("errorOverrides", err)
 	}
 	c.Source, c.CallbackSource = d.sources(p.Dir, c.Naming.Suffixes, orElse(s, "failOnMissingLocations", !flyway))
-	target, warnings, err := s.Target()
-	if err != nil {
+	var warnings []config.Warning
+	if s.HasReference("url") {
+		c.ProgramURL = "" // it is known when a connection is made
+	} else if _, warnings, err = s.Target(); err != nil {
 		d.add("url", err)
 	}
 	if len(d.mistakes) > 0 {
 		return skein.Config{}, warnings, d.mistakes
 	}
-	c.Connection = connection(target, s, p, secrets)
+	c.Connection = connection(s, p, secrets)
 	c.SecretPlaceholders, c.Secrets = s.SecretPlaceholders(), map[string]string{}
 	for name, text := range s.SecretsByName() {
 		c.Secrets[name] = text.Reveal()
@@ -199,18 +201,21 @@ func (d *door) sources(dir string, suffixes []string, failOnMissing bool) (scrip
 	return scripts, callbacks
 }
 
-// connection makes the parameters of each new connection from the URL. What secrets it finds on the way, secrets hears of.
-func connection(target config.Target, s *config.Settings, p Process, secrets *secret.Redactor) func(context.Context) (*pgx.ConnConfig, error) {
+// connection makes the parameters of each new connection. What the settings refer to is asked anew each time, so that a
+// password that was changed meanwhile does no harm. What secrets it finds on the way, secrets hears of.
+func connection(s *config.Settings, p Process, secrets *secret.Redactor) func(context.Context) (*pgx.ConnConfig, error) {
 	return func(ctx context.Context) (*pgx.ConnConfig, error) {
+		target, err := p.target(ctx, s, secrets)
+		if err != nil {
+			return nil, &skein.Error{Kind: skein.KindConfig, Code: "CONFIGURATION", Err: err, Message: err.Error()}
+		}
 		fail := func(err error) (*pgx.ConnConfig, error) {
 			return nil, &skein.Error{
 				Kind: skein.KindConfig, Code: "CONFIGURATION", Err: err,
 				Message: s.Origin("url").String() + ": the url " + target.String() + " cannot be used: " + err.Error(),
 			}
 		}
-		target := target
 		if target.SecretID != "" {
-			var err error
 			if target.User, target.Password, err = p.login(ctx, target.SecretID); err != nil {
 				return fail(err)
 			}
@@ -218,6 +223,11 @@ func connection(target config.Target, s *config.Settings, p Process, secrets *se
 		cfg, err := pgx.ParseConfig(target.ConnString().Reveal())
 		if err != nil {
 			return fail(err)
+		}
+		if target.IAM != nil {
+			if err := p.token(ctx, *target.IAM, cfg); err != nil {
+				return nil, &skein.Error{Kind: skein.KindConfig, Code: "CONFIGURATION", Err: err, Message: target.IAM.Origin.String() + ": password: aws-rds-iam: " + err.Error()}
+			}
 		}
 		secrets.Add(cfg.Password) // it may be from PGPASSWORD, .pgpass or AWS
 		certificates, err := target.TLS.Certificates(p.Home, os.ReadFile)
