@@ -61,26 +61,29 @@ var floors = map[string]int{
 	"internal/fleet":    5,
 	"internal/wire":     5,
 
-	"internal/cli":    6,
-	"internal/demo":   6,
-	"internal/server": 6,
-	"internal/lambda": 6,
-	"internal/aws":    6,
+	"internal/deploy": 6,
 
-	"cmd/skein": 7,
+	"internal/cli":    7,
+	"internal/demo":   7,
+	"internal/server": 7,
+	"internal/lambda": 7,
+	"internal/aws":    7,
 
-	"internal/pgtest":                 8,
+	"cmd/skein": 8,
+
+	"internal/pgtest":                 9,
 	"internal/s3test":                 8,
-	"internal/pgtest/fetch":           9,
-	"internal/conformance":            9,
-	"internal/killmatrix":             9,
-	"internal/conformance/flywaylive": 10,
+	"internal/pgtest/fetch":           10,
+	"internal/conformance":            10,
+	"internal/killmatrix":             10,
+	"internal/conformance/flywaylive": 11,
 }
 
 // sideways are the edges that may know another edge, with the reason. A setting may be a secret, and from the
 // moment it is read it has to be of the type that does not print.
 var sideways = map[string][]string{
 	"internal/config": {"internal/secret"},
+	"internal/notify": {"internal/secret"},
 }
 
 // What packages on floors 0-2 may not know of the world: they get it as arguments.

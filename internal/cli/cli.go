@@ -135,6 +135,9 @@ func (r *runner) main(ctx context.Context) int {
 	if slices.Equal(r.line.Verbs, []string{"demo"}) {
 		return r.demo(ctx)
 	}
+	if slices.Contains(fleetVerbs, r.line.Verbs[0]) {
+		return r.overEnvironments(ctx)
+	}
 	if err := r.load(ctx); err != nil {
 		return r.fail(err)
 	}
@@ -215,6 +218,11 @@ func (r *runner) load(ctx context.Context) error {
 		r.warnings(warnings)
 		return err
 	}
+	return r.use(settings, warnings)
+}
+
+// use takes over what settings say about the output.
+func (r *runner) use(settings *config.Settings, warnings []config.Warning) error {
 	r.settings = settings
 	r.console.redactor.AddText(settings.Secrets()...)
 	if strings.EqualFold(settings.Text("skein.exitCodes"), "flyway") && settings.IsSet("skein.exitCodes") {
@@ -230,7 +238,7 @@ func (r *runner) load(ctx context.Context) error {
 	}
 	r.failures = failureText{
 		flyway: r.console.flyway, debug: r.console.debug, environment: settings.Environment(),
-		locations: settings.List("locations"), dir: p.Dir,
+		locations: settings.List("locations"), dir: r.process.Dir,
 	}
 	r.warnings(warnings)
 	return nil

@@ -203,7 +203,7 @@ func rolloutLines(environment string, rel pipeline.Release, r pipeline.Rollout) 
 			scripts = max(scripts, len(w.Steps))
 		}
 	}
-	name := "release   " + rel.Name + "  " + short(rel.Digest)
+	name := "release   " + rel.Name + "  " + shortDigest(rel.Digest)
 	if rel.Author != "" {
 		name += "  by " + rel.Author
 	}
@@ -234,8 +234,8 @@ func rolloutLines(environment string, rel pipeline.Release, r pipeline.Rollout) 
 	return out
 }
 
-// short is the beginning of a digest, for people.
-func short(digest string) string {
+// shortDigest is the beginning of a digest, for people.
+func shortDigest(digest string) string {
 	if len(digest) > len("sha256:")+12 {
 		return digest[:len("sha256:")+12]
 	}

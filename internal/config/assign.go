@@ -49,6 +49,8 @@ type layer struct {
 	// environments are the names of the [environments.X] tables, with the place
 	// of each.
 	environments map[string]Origin
+	// only is the environment that a whole .conf file is about, "" for all.
+	only string
 	// mentions are the names of the [skein.environments.X] tables.
 	mentions []mention
 }

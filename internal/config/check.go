@@ -140,6 +140,9 @@ func checkShape(k Key, e *entry, f *findings) {
 		if k.Kind == List && len(k.Words) > 0 && !slices.Contains(k.Words, item) {
 			f.mistake(e.origin, e.name, didYouMean(item, k.Words), "Invalid value for %s: %q is not one of %s", e.name, e.quote(item), strings.Join(k.Words, ", "))
 		}
+		if checkReference(k, e, item, f) {
+			continue
+		}
 		wrong, hint := k.Shape.check(item)
 		switch {
 		case wrong == nil:

@@ -58,6 +58,17 @@ func explain(k Key, e *entry) Setting {
 			s.List = append(s.List, e.showItem(k, item))
 		}
 	}
+	if k.takesReference(e.name) {
+		var from []string
+		for _, item := range e.texts(k) {
+			if ref, is := e.ref(k, item); is {
+				from = append(from, ref.String())
+			}
+		}
+		if len(from) > 0 {
+			s.Note = "asked at each connection: " + strings.Join(from, ", ")
+		}
+	}
 	switch k.Standing {
 	case NoEffect, OtherVerb:
 		s.Note = "no effect: " + k.Note
@@ -90,6 +101,13 @@ func (e *entry) show(k Key, v value) string {
 
 // showItem is a text, or an item of a list, that may be printed.
 func (e *entry) showItem(k Key, item string) string {
+	if _, is := e.ref(k, item); is && k.takesReference(e.name) {
+		name := ""
+		if k.Kind == List {
+			name, _ = targetName(item)
+		}
+		return name + secret.Mask
+	}
 	if !k.URL {
 		return e.masked(item)
 	}

@@ -9,9 +9,13 @@
 package config
 
 import (
+	"cmp"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/skein-db/skein/internal/secret"
@@ -42,12 +46,32 @@ type Input struct {
 	// for a missing file must be fs.ErrNotExist.
 	ReadFile func(path string) ([]byte, error)
 	IsDir    func(path string) bool
+	// Mode tells the permissions of a file that a reference names; by default the operating system's, and on Windows
+	// none.
+	Mode func(path string) (fs.FileMode, error)
+	// Secret answers references in vault.token and resolvers.vault.token, which are needed while settings are loaded;
+	// nil makes them a mistake. What Asker says holds for it too.
+	Secret func(SecretRef) (secret.Text, error)
 }
 
 // Load reads every source and returns the settings in effect. The error is
 // Mistakes: everything that is wrong, each with its place; the settings are then
 // nil. Warnings are returned in either case.
 func Load(in Input) (*Settings, []Warning, error) {
+	in = in.withDefaults()
+	var f findings
+	l := read(in, false, &f)
+	env, origin := selectEnvironment(l.all())
+	checkEnvironment(l.all(), env, origin, &f)
+	s := l.settle(env, givenLayers{l.variables, l.args}, &f)
+	f.sort()
+	if err := f.mistakes.err(); err != nil {
+		return nil, f.warnings, err
+	}
+	return s, f.warnings, nil
+}
+
+func (in Input) withDefaults() Input {
 	if in.ReadFile == nil {
 		in.ReadFile = os.ReadFile
 	}
@@ -57,16 +81,40 @@ func Load(in Input) (*Settings, []Warning, error) {
 			return err == nil && info.IsDir()
 		}
 	}
-	var f findings
-	s := load(in, &f)
-	f.sort()
-	if err := f.mistakes.err(); err != nil {
-		return nil, f.warnings, err
+	if in.Mode == nil {
+		in.Mode = permissions
 	}
-	return s, f.warnings, nil
+	return in
 }
 
-func load(in Input, f *findings) *Settings {
+// permissions are those of a file. Windows has none of this kind.
+func permissions(path string) (fs.FileMode, error) {
+	if runtime.GOOS == "windows" {
+		return 0, nil
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return 0, err
+	}
+	return info.Mode(), nil
+}
+
+// loaded is what all sources say, before an environment is chosen.
+type loaded struct {
+	reader *reader
+	places []place
+	modern bool
+	files  []layer
+	givenLayers
+}
+
+// givenLayers are what comes from outside the files.
+type givenLayers struct{ variables, args []layer }
+
+func (l *loaded) all() []layer { return slices.Concat(l.files, l.variables, l.args) }
+
+// read reads every source. several: the files flyway_X.conf are each about an environment.
+func read(in Input, several bool, f *findings) *loaded {
 	r := &reader{in: in, read: map[string]content{}}
 	args := argLayers(in.Args)
 	early := mergeLayers(nil, envLayers(in.Env, true, in.OwnVariables, &findings{}), args, "default")
@@ -92,30 +140,64 @@ func load(in Input, f *findings) *Settings {
 			break
 		}
 	}
-	var files []layer
+	l := &loaded{reader: r, places: places, modern: modern}
 	for _, p := range places {
-		files = append(files, r.load(p, charset, f))
+		l.files = append(l.files, r.load(p, charset, f))
 	}
-	variables := envLayers(in.Env, modern, in.OwnVariables, f)
-	all := append(append(append([]layer{}, files...), variables...), args...)
-	env, origin := selectEnvironment(all)
-	checkEnvironment(all, env, origin, f)
+	if several {
+		perEnvironment(places, l.files, r, f)
+	}
+	l.givenLayers = givenLayers{envLayers(in.Env, modern, in.OwnVariables, f), args}
+	return l
+}
 
-	s := &Settings{environment: env, modern: modern, entries: mergeLayers(files, variables, args, env), files: places}
-	s.shown = make([]string, len(places))
-	for i, p := range places {
-		s.shown[i] = r.show(p)
+// settle makes the settings of one environment.
+func (l *loaded) settle(env string, given givenLayers, f *findings) *Settings {
+	in := l.reader.in
+	files := slices.DeleteFunc(slices.Clone(l.files), func(one layer) bool { return one.only != "" && one.only != env })
+	s := &Settings{environment: env, modern: l.modern, entries: mergeLayers(files, given.variables, given.args, env)}
+	for i, p := range l.places {
+		if one := l.files[i]; one.only == "" || one.only == env {
+			s.files, s.shown = append(s.files, p), append(s.shown, l.reader.show(p))
+		}
 	}
+	before := len(f.mistakes)
 	markSecretPlaceholders(s.entries, f)
-	values := resolution{entries: s.entries, env: environ(in.Env), ask: in.Resolve, answers: map[string]answer{}}
-	values.resolve(modern, f)
-	if len(f.mistakes) == 0 { // what cannot be resolved must not be asked for
-		vaultSettings(s.entries, in.Fields, f)
+	values := resolution{entries: s.entries, env: environ(in.Env), ask: in.Resolve, secret: in.Secret, answers: map[string]answer{}}
+	values.resolve(l.modern, f)
+	if len(f.mistakes) == before { // what cannot be resolved must not be asked for
+		vaultSettings(s.entries, in, f)
 	}
-	check(s.entries, modern, f)
-	defaultLocations(s, r, f)
-	absoluteLocations(s, r.workDir)
+	check(s.entries, l.modern, f)
+	l.reader.checkFiles(s.entries, f)
+	defaultLocations(s, l.reader, f)
+	absoluteLocations(s, l.reader.workDir)
 	return s
+}
+
+// checkFiles warns of files of secrets that everybody on the machine can read.
+func (r *reader) checkFiles(entries map[string]*entry, f *findings) {
+	s := Settings{entries: entries}
+	for _, ref := range s.References() {
+		if ref.Scheme != FileScheme {
+			continue
+		}
+		mode, err := r.in.Mode(r.absolute(ref.Name))
+		if err == nil && mode.IsRegular() && mode.Perm()&0o004 != 0 {
+			f.warn(ref.Origin, "everybody on this machine can read the file of %s, %s (chmod o-r)", ref.Setting, ref.Name)
+		}
+	}
+}
+
+// absolute is a path as references to files mean it.
+func (r *reader) absolute(path string) string {
+	if rest, ok := strings.CutPrefix(path, "~/"); ok && r.in.HomeDir != "" {
+		return filepath.Join(r.in.HomeDir, rest)
+	}
+	if filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(cmp.Or(r.workDir, r.in.WorkDir), path)
 }
 
 // namedPlaces reads the two lists of files. SKEIN_CONFIG_FILES replaces

@@ -47,6 +47,7 @@ type resolution struct {
 	entries map[string]*entry
 	env     environ
 	ask     func(Reference) (secret.Text, error)
+	secret  func(SecretRef) (secret.Text, error)
 	answers map[string]answer // by name.key
 }
 
@@ -154,23 +155,57 @@ func (r *resolution) outside(name, key string) (string, error) {
 	at := name + "." + key
 	a, known := r.answers[at]
 	if !known {
-		a.text, a.err = r.ask(Reference{Resolver: name, Key: key, Settings: r.settings(name)})
+		var settings map[string]string
+		if settings, a.err = r.settings(name); a.err == nil {
+			a.text, a.err = r.ask(Reference{Resolver: name, Key: key, Settings: settings})
+		}
 		r.answers[at] = a
 	}
 	return a.text.Reveal(), a.err
 }
 
 // settings are those of one resolver, resolvers.<name>.*.
-func (r *resolution) settings(name string) map[string]string {
+func (r *resolution) settings(name string) (map[string]string, error) {
 	found := map[string]string{}
 	for _, e := range r.entries {
 		if rest, ok := strings.CutPrefix(e.name, "resolvers."); ok {
 			if of, key, ok := strings.Cut(rest, "."); ok && strings.EqualFold(of, name) {
-				found[key] = e.value.String()
+				text, err := e.early(r.secret)
+				if err != nil {
+					return nil, err
+				}
+				found[key] = text
 			}
 		}
 	}
-	return found
+	return found, nil
+}
+
+// early is the text of a setting that is needed while settings are loaded, with a reference replaced. What the reference
+// gave is known as a secret from then on.
+func (e *entry) early(ask func(SecretRef) (secret.Text, error)) (string, error) {
+	k, _ := Lookup(e.name)
+	text := e.value.String()
+	if !k.takesReference(e.name) {
+		return text, nil
+	}
+	ref, is := e.ref(k, text)
+	switch {
+	case !is:
+		_, plain, _, _ := parseRef(text)
+		return plain, nil
+	case ask == nil:
+		return "", fmt.Errorf("%s: %v cannot be asked here", e.name, ref)
+	}
+	got, err := ask(ref)
+	if err == nil {
+		var picked string
+		if picked, err = pick(k, ref, got.Reveal()); err == nil {
+			e.hidden = append(e.hidden, picked)
+			return picked, nil
+		}
+	}
+	return "", fmt.Errorf("%s: %v: %w", e.name, ref, err)
 }
 
 // resolveText replaces every reference in s. $${a.b} becomes ${a.b}; a whole

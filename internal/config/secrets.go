@@ -29,11 +29,12 @@ func markSecretPlaceholders(entries map[string]*entry, f *findings) {
 
 // vaultSettings lays the settings that the secrets of vault.secrets hold over all
 // others. Of a setting that several give the last counts, as with Flyway.
-func vaultSettings(entries map[string]*entry, fields func(Reference) (map[string]secret.Text, error), f *findings) {
+func vaultSettings(entries map[string]*entry, in Input, f *findings) {
 	list, ok := entries["vault.secrets"]
 	if !ok {
 		return
 	}
+	fields := in.Fields
 	if fields == nil {
 		f.mistake(list.origin, "vault.secrets", "", "vault.secrets cannot be read here")
 		return
@@ -41,7 +42,12 @@ func vaultSettings(entries map[string]*entry, fields func(Reference) (map[string
 	settings := map[string]string{}
 	for _, key := range []string{"url", "token", "namespace"} {
 		if e, ok := entries["vault."+key]; ok {
-			settings[key] = e.value.String()
+			text, err := e.early(in.Secret)
+			if err != nil {
+				f.mistake(e.origin, e.name, "", "%v", err)
+				return
+			}
+			settings[key] = text
 		}
 	}
 	over := merge{entries: entries}
@@ -115,8 +121,16 @@ func (s *Settings) eachSecret(do func(name, text string)) {
 			values = append(values, g.value)
 		}
 		for _, v := range values {
+			text := v.String()
+			if k.takesReference(e.name) && k.Kind != List && !e.settled {
+				_, plain, is, err := parseRef(text)
+				if is || err != nil {
+					continue // it says where a secret is
+				}
+				text = plain
+			}
 			if k.isSecret(e.name) || e.secret {
-				add(v.String())
+				add(text)
 			}
 			if k.URL {
 				for _, item := range v.addresses(k) {

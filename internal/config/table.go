@@ -1,6 +1,9 @@
 package config
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // table is every setting, in the order of documentation. The environment
 // variables are filled in by build: FLYWAY_<UPPER_SNAKE> unless it says "-".

@@ -35,6 +35,8 @@ type Target struct {
 	// as JSON, {"username": …, "password": …}; "" for none. It is to be read for
 	// each connection, since such passwords are changed by a clock.
 	SecretID string
+	// IAM is set when the password is a token of RDS, nil otherwise.
+	IAM *IAM
 	// SessionAttrs is libpq's target_session_attrs.
 	SessionAttrs string
 	// ConnectTimeout is per host, 10 s by default; 0 is none.
@@ -70,9 +72,52 @@ func ParseURL(raw, user string, password secret.Text, properties map[string]stri
 	return p.target, p.found.warnings, p.found.mistakes.err()
 }
 
-// Target is ParseURL of the settings; its mistakes carry the origin of the url.
+// plain is the text of a setting that may be a reference: "" if it is one.
+func (s *Settings) plain(key string) string {
+	v := s.get(key, Text, Map)
+	if e, ok := s.entries[slot(key)]; ok && e.settled {
+		return v.String()
+	}
+	_, text, is, _ := parseRef(v.String())
+	if is {
+		return ""
+	}
+	return text
+}
+
+// reference is the one that a text setting is.
+func (s *Settings) reference(key string) (SecretRef, bool) {
+	e, ok := s.entries[slot(key)]
+	if !ok {
+		return SecretRef{}, false
+	}
+	k, _ := Lookup(key)
+	return e.ref(k, e.value.String())
+}
+
+// IAM asks for a token of RDS as the password, made anew for each connection.
+type IAM struct {
+	Region string // "" is found out from the host's name or the variables
+	Origin Origin
+}
+
+// Target is ParseURL of the settings; its mistakes carry the origin of the url. References that have not been replaced
+// (see Resolved) count as not set.
 func (s *Settings) Target() (Target, []Warning, error) {
-	t, warnings, err := ParseURL(s.Text("url"), s.Text("user"), s.Secret("password"), s.Map("jdbcProperties"))
+	properties := s.Map("jdbcProperties")
+	for name := range properties {
+		if key := "jdbcProperties." + name; s.HasReference(key) {
+			delete(properties, name)
+		} else if k, _ := Lookup(key); k.takesReference(key) {
+			properties[name] = s.plain(key)
+		}
+	}
+	password, iam := s.plain("password"), (*IAM)(nil)
+	if ref, is := s.reference("password"); is && ref.Scheme == IAMScheme {
+		iam = &IAM{Region: ref.Name, Origin: ref.Origin}
+	}
+	t, warnings, err := ParseURL(s.plain("url"), s.plain("user"), secret.New(password), properties)
+	t.IAM = iam
 	origin := s.Origin("url")
 	for i := range warnings {
 		warnings[i].Origin = origin

@@ -160,12 +160,12 @@ func (p *Project) listing(name string, s *config.Settings, engine skein.Config) 
 	l := fleet.Listing{
 		Environment: name, Base: engine, URLs: s.List("skein.targets"), Query: s.Text("skein.targetsQuery"), Schemas: s.List("skein.targetSchemas"),
 		Connect: func(url string) (func(context.Context) (*pgx.ConnConfig, error), error) {
-			return wire.Connect(s, p.opt.World, url, p.opt.Secrets)
+			return wire.Connect(s, p.opt.World, "skein.targets", url, p.opt.Secrets)
 		},
 	}
 	if from := s.Text("skein.targetsFrom"); from != "" {
 		l.From = func(ctx context.Context) (*pgx.ConnConfig, error) {
-			connect, err := wire.Connect(s, p.opt.World, from, p.opt.Secrets)
+			connect, err := wire.Connect(s, p.opt.World, "skein.targetsFrom", from, p.opt.Secrets)
 			if err != nil {
 				return nil, err
 			}

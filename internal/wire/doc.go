@@ -26,7 +26,16 @@ var ownVariables = []string{"SKEIN_TEST_POSTGRES", "SKEIN_PGTEST_KEEP"}
 // Load reads the settings of a command line. Secrets that are fetched for them go to secrets before anything can be said
 // about them. The error is config.Mistakes: everything that is wrong, at once.
 func (w World) Load(ctx context.Context, line config.CommandLine, secrets *secret.Redactor) (*config.Settings, []config.Warning, error) {
-	return config.Load(config.Input{
+	return config.Load(w.input(ctx, line, secrets))
+}
+
+// LoadAll reads the settings of every environment, as Load does; see config.LoadAll.
+func (w World) LoadAll(ctx context.Context, line config.CommandLine, deployed string, secrets *secret.Redactor) ([]config.Environment, []config.Warning, error) {
+	return config.LoadAll(w.input(ctx, line, secrets), deployed)
+}
+
+func (w World) input(ctx context.Context, line config.CommandLine, secrets *secret.Redactor) config.Input {
+	return config.Input{
 		Args: line, Env: w.Env, OwnVariables: ownVariables, WorkDir: w.Dir, HomeDir: w.Home, InstallDir: w.Install, Stdin: w.Stdin,
 		Resolve: func(ref config.Reference) (secret.Text, error) {
 			text, err := w.resolve(ctx, ref)
@@ -35,6 +44,7 @@ func (w World) Load(ctx context.Context, line config.CommandLine, secrets *secre
 			}
 			return text, err
 		},
+		Secret: func(ref config.SecretRef) (secret.Text, error) { return w.asker(nil, secrets)(ctx, ref) },
 		Fields: func(ref config.Reference) (map[string]secret.Text, error) {
 			fields, err := w.vaultFields(ctx, ref)
 			for _, text := range fields {
@@ -42,7 +52,7 @@ func (w World) Load(ctx context.Context, line config.CommandLine, secrets *secre
 			}
 			return fields, err
 		},
-	})
+	}
 }
 
 // Variable is a variable's value, "" when it is not set.

@@ -71,14 +71,16 @@ func Engine(s *config.Settings, w World, flyway bool, secrets *secret.Redactor) 
 		d.add("errorOverrides", err)
 	}
 	c.Source, c.CallbackSource = d.sources(w.Dir, c.Naming.Suffixes, orElse(s, "failOnMissingLocations", !flyway))
-	target, warnings, err := s.Target()
-	if err != nil {
+	var warnings []config.Warning
+	if s.HasReference("url") {
+		c.ProgramURL = "" // it is known when a connection is made
+	} else if _, warnings, err = s.Target(); err != nil {
 		d.add("url", err)
 	}
 	if len(d.mistakes) > 0 {
 		return skein.Config{}, warnings, d.mistakes
 	}
-	c.Connection = connection(target, s, w, secrets)
+	c.Connection = connection(s, w, secrets)
 	c.SecretPlaceholders, c.Secrets = s.SecretPlaceholders(), map[string]string{}
 	for name, text := range s.SecretsByName() {
 		c.Secrets[name] = text.Reveal()
@@ -210,28 +212,34 @@ func (d *door) sources(dir string, suffixes []string, failOnMissing bool) (scrip
 	return scripts, callbacks
 }
 
-// Connect makes the parameters of each new connection to another database of an environment: url, with the environment's
-// user, password and properties where it has none. Its error says what is wrong with the URL.
-func Connect(s *config.Settings, w World, url string, secrets *secret.Redactor) (func(context.Context) (*pgx.ConnConfig, error), error) {
-	target, _, err := config.ParseURL(url, s.Text("user"), s.Secret("password"), s.Map("jdbcProperties"))
-	if err != nil {
-		return nil, err
+// Connect makes the parameters of each new connection to another database of an environment: url, which may be a reference,
+// with the environment's user, password and properties where it has none. key is the setting that names the database. The
+// error says what is wrong with the URL.
+func Connect(s *config.Settings, w World, key, url string, secrets *secret.Redactor) (func(context.Context) (*pgx.ConnConfig, error), error) {
+	there := s.At(url, key)
+	if !there.HasReference("url") {
+		if _, _, err := there.Target(); err != nil {
+			return nil, err
+		}
 	}
-	return connection(target, s, w, secrets), nil
+	return connection(there, w, secrets), nil
 }
 
-// connection makes the parameters of each new connection from the URL. What secrets it finds on the way, secrets hears of.
-func connection(target config.Target, s *config.Settings, w World, secrets *secret.Redactor) func(context.Context) (*pgx.ConnConfig, error) {
+// connection makes the parameters of each new connection. What the settings refer to is asked anew each time, so that a
+// password that was changed meanwhile does no harm. What secrets it finds on the way, secrets hears of.
+func connection(s *config.Settings, w World, secrets *secret.Redactor) func(context.Context) (*pgx.ConnConfig, error) {
 	return func(ctx context.Context) (*pgx.ConnConfig, error) {
+		target, err := w.target(ctx, s, secrets)
+		if err != nil {
+			return nil, &skein.Error{Kind: skein.KindConfig, Code: "CONFIGURATION", Err: err, Message: err.Error()}
+		}
 		fail := func(err error) (*pgx.ConnConfig, error) {
 			return nil, &skein.Error{
 				Kind: skein.KindConfig, Code: "CONFIGURATION", Err: err,
 				Message: s.Origin("url").String() + ": the url " + target.String() + " cannot be used: " + err.Error(),
 			}
 		}
-		target := target
 		if target.SecretID != "" {
-			var err error
 			if target.User, target.Password, err = w.login(ctx, target.SecretID); err != nil {
 				return fail(err)
 			}
@@ -239,6 +247,11 @@ func connection(target config.Target, s *config.Settings, w World, secrets *secr
 		cfg, err := pgx.ParseConfig(target.ConnString().Reveal())
 		if err != nil {
 			return fail(err)
+		}
+		if target.IAM != nil {
+			if err := w.token(ctx, *target.IAM, cfg); err != nil {
+				return nil, &skein.Error{Kind: skein.KindConfig, Code: "CONFIGURATION", Err: err, Message: target.IAM.Origin.String() + ": password: aws-rds-iam: " + err.Error()}
+			}
 		}
 		secrets.Add(cfg.Password) // it may be from PGPASSWORD, .pgpass or AWS
 		certificates, err := target.TLS.Certificates(w.Home, os.ReadFile)

@@ -1,6 +1,7 @@
-// Package aws reads secrets from AWS Secrets Manager.
+// Package aws reads secrets from AWS Secrets Manager and parameters from the Systems Manager, and makes tokens that RDS
+// takes for passwords.
 //
-// It makes the one call that it needs itself, signed by the SDK: the SDK's own client of the service, and the package
+// It makes the calls that it needs itself, signed by the SDK: the SDK's own clients of the services, and the package
 // that finds credentials, cost each start of the program a millisecond and the binary four megabytes, used or not.
 package aws
 
@@ -39,52 +40,76 @@ const maxAnswer = 1 << 20
 // AWS_DEFAULT_REGION's or the profile's; AWS_ENDPOINT_URL_SECRETS_MANAGER and AWS_ENDPOINT_URL name another endpoint.
 // Errors hold no part of a secret.
 func (a Account) Read(ctx context.Context, id string) (secret.Text, error) {
-	text, err := a.read(ctx, id)
+	var value struct{ SecretString *string }
+	err := a.ask(ctx, secretsManager, id, map[string]any{"SecretId": id}, &value)
+	if err == nil && value.SecretString == nil {
+		err = errors.New("it holds bytes, not text (SecretBinary)")
+	}
 	if err != nil {
 		return secret.Text{}, fmt.Errorf("AWS Secrets Manager: %s: %w", id, err)
 	}
-	return text, nil
+	return secret.New(*value.SecretString), nil
 }
 
-func (a Account) read(ctx context.Context, id string) (secret.Text, error) {
+// Parameter returns the value of a parameter of the Systems Manager, named by its name or ARN, decrypted. Region and
+// errors are as with Read; the variable of the endpoint is AWS_ENDPOINT_URL_SSM.
+func (a Account) Parameter(ctx context.Context, name string) (secret.Text, error) {
+	var value struct{ Parameter struct{ Value *string } }
+	err := a.ask(ctx, parameterStore, name, map[string]any{"Name": name, "WithDecryption": true}, &value)
+	if err == nil && value.Parameter.Value == nil {
+		err = errors.New("the answer holds no value")
+	}
+	if err != nil {
+		return secret.Text{}, fmt.Errorf("AWS Systems Manager: %s: %w", name, err)
+	}
+	return secret.New(*value.Parameter.Value), nil
+}
+
+// service is one of AWS that speaks JSON.
+type service struct {
+	name, host, target, endpoint, permission, thing string
+}
+
+var (
+	secretsManager = service{"secretsmanager", "secretsmanager", "secretsmanager.GetSecretValue", "AWS_ENDPOINT_URL_SECRETS_MANAGER", "secretsmanager:GetSecretValue", "secret"}
+	parameterStore = service{"ssm", "ssm", "AmazonSSM.GetParameter", "AWS_ENDPOINT_URL_SSM", "ssm:GetParameter", "parameter"}
+)
+
+func (a Account) ask(ctx context.Context, of service, id string, question, into any) error {
 	region, err := a.region(id)
 	if err != nil {
-		return secret.Text{}, err
+		return err
 	}
 	credentials, err := a.credentials(ctx, region)
 	if err != nil {
-		return secret.Text{}, err
+		return err
 	}
-	body, err := json.Marshal(map[string]string{"SecretId": id})
+	body, err := json.Marshal(question)
 	if err != nil {
-		return secret.Text{}, err
+		return err
 	}
-	endpoint := cmp.Or(a.get("AWS_ENDPOINT_URL_SECRETS_MANAGER"), a.get("AWS_ENDPOINT_URL"), "https://secretsmanager."+region+"."+domain(region))
+	endpoint := cmp.Or(a.get(of.endpoint), a.get("AWS_ENDPOINT_URL"), "https://"+of.host+"."+region+"."+domain(region))
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, strings.TrimRight(endpoint, "/")+"/", bytes.NewReader(body))
 	if err != nil {
-		return secret.Text{}, fmt.Errorf("the endpoint %s cannot be used", endpoint)
+		return fmt.Errorf("the endpoint %s cannot be used", endpoint)
 	}
 	request.Header.Set("Content-Type", "application/x-amz-json-1.1")
-	request.Header.Set("X-Amz-Target", "secretsmanager.GetSecretValue")
+	request.Header.Set("X-Amz-Target", of.target)
 	sum := sha256.Sum256(body)
-	if err := v4.NewSigner().SignHTTP(ctx, credentials, request, hex.EncodeToString(sum[:]), "secretsmanager", region, time.Now()); err != nil {
-		return secret.Text{}, fmt.Errorf("signing the request: %w", err)
+	if err := v4.NewSigner().SignHTTP(ctx, credentials, request, hex.EncodeToString(sum[:]), of.name, region, time.Now()); err != nil {
+		return fmt.Errorf("signing the request: %w", err)
 	}
 	status, answer, err := call(request)
 	if err != nil {
-		return secret.Text{}, err
+		return err
 	}
 	if status != http.StatusOK {
-		return secret.Text{}, refusal(status, answer)
+		return of.refusal(status, answer)
 	}
-	var value struct{ SecretString *string }
-	if err := json.Unmarshal(answer, &value); err != nil {
-		return secret.Text{}, errors.New("the answer is not JSON")
+	if json.Unmarshal(answer, into) != nil {
+		return errors.New("the answer is not JSON")
 	}
-	if value.SecretString == nil {
-		return secret.Text{}, errors.New("it holds bytes, not text (SecretBinary)")
-	}
-	return secret.New(*value.SecretString), nil
+	return nil
 }
 
 // call sends a request that must not be sent on to elsewhere.
@@ -106,7 +131,7 @@ func call(request *http.Request) (status int, body []byte, err error) {
 }
 
 // refusal words an error of the service.
-func refusal(status int, body []byte) error {
+func (of service) refusal(status int, body []byte) error {
 	var answer struct {
 		Type    string `json:"__type"`
 		Message string `json:"message"`
@@ -116,10 +141,10 @@ func refusal(status int, body []byte) error {
 	kind := answer.Type[strings.LastIndexByte(answer.Type, '#')+1:]
 	text := strings.TrimSpace(cmp.Or(answer.Message, answer.Other, http.StatusText(status)))
 	switch kind {
-	case "ResourceNotFoundException":
-		return errors.New("there is no such secret in this region and account")
+	case "ResourceNotFoundException", "ParameterNotFound":
+		return fmt.Errorf("there is no such %s in this region and account", of.thing)
 	case "AccessDeniedException":
-		return fmt.Errorf("%s (the permission is secretsmanager:GetSecretValue, and kms:Decrypt for a key of one's own)", text)
+		return fmt.Errorf("%s (the permission is %s, and kms:Decrypt for a key of one's own)", text, of.permission)
 	case "":
 		return fmt.Errorf("%s (status %d)", text, status)
 	}
