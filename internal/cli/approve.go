@@ -39,7 +39,7 @@ func (r *runner) approve(ctx context.Context, project *deploy.Project, environme
 		return r.fail(&usageError{Message: fmt.Sprintf("there is nothing to approve: %s has %s already", environment, a.Release.Name)})
 	}
 	r.console.info("%s", strings.TrimSuffix(approvableText(a), "\n"))
-	if !s.Bool("deploy.yes") && !r.saysYes(consent.Person + ", do you approve this?") {
+	if !s.Bool("deploy.yes") && !r.saysYes(consent.Person+", do you approve this?") {
 		return r.fail(&usageError{Message: "not approved", Hint: "answer yes, or add --yes"})
 	}
 	signed, err := project.Approve(ctx, a, r.signer(ctx, file))

@@ -42,7 +42,7 @@ func deployText(o *deploy.Outcome, order deploy.Order, err error) string {
 	fmt.Fprintf(&b, "%-9s %s %s %s on %d of %d targets, %s\n", word, o.Environment, verb, name, has, o.Targets, clock(o.Result.Took))
 	for _, d := range o.Result.Done {
 		if d.Err != nil {
-			fmt.Fprintf(&b, "failed    %s: %s\n", d.Target, oneLine(d.Err.Error()))
+			fmt.Fprintf(&b, "failed    %s: %s\n", d.Target, firstLineOf(d.Err.Error()))
 		}
 	}
 	b.WriteString(reasonsText(o.Result.Reasons))
@@ -92,13 +92,14 @@ func reasonsText(reasons []pipeline.Reason) string {
 		}
 		fmt.Fprintf(&b, "  %-12s %s\n", r.Gate, text)
 		for _, d := range r.Details {
-			fmt.Fprintf(&b, "  %-12s   %s\n", "", oneLine(d))
+			fmt.Fprintf(&b, "  %-12s   %s\n", "", firstLineOf(d))
 		}
+		next := r.Next
 		if !r.Until.IsZero() {
-			fmt.Fprintf(&b, "  %-12s opens %s (in %s)\n", "", r.Until.Format("2006-01-02 15:04 MST"), spanText(time.Until(r.Until)))
+			next = strings.TrimSpace(next + " (in " + spanText(time.Until(r.Until)) + ")")
 		}
-		if r.Next != "" {
-			fmt.Fprintf(&b, "  %-12s next: %s\n", "", r.Next)
+		if next != "" {
+			fmt.Fprintf(&b, "  %-12s next: %s\n", "", next)
 		}
 	}
 	return b.String()
@@ -127,7 +128,7 @@ func orWord(text, otherwise string) string {
 	return text
 }
 
-func oneLine(text string) string {
+func firstLineOf(text string) string {
 	line, _, _ := strings.Cut(text, "\n")
 	return line
 }

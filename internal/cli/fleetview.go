@@ -219,6 +219,13 @@ func rolloutLines(environment string, rel pipeline.Release, r pipeline.Rollout) 
 		}
 		out = append(out, text)
 	}
+	if targets <= namedTargets {
+		for _, wave := range r.Waves {
+			for _, w := range wave {
+				out = append(out, fmt.Sprintf("target    %s: %s", w.Target, identityText(w.Identity)))
+			}
+		}
+	}
 	for _, h := range r.Held {
 		out = append(out, fmt.Sprintf("held      %s: %s (%s)", h.Target, h.Text, h.Next))
 	}
@@ -232,6 +239,14 @@ func rolloutLines(environment string, rel pipeline.Release, r pipeline.Rollout) 
 		out = append(out, "window    closes "+r.Closes.Format("2006-01-02 15:04 MST"))
 	}
 	return out
+}
+
+// namedTargets is up to how many targets are named one by one, with the databases that they are.
+const namedTargets = 10
+
+// identityText names a database by what tells it from others (AT-10c).
+func identityText(i pipeline.Identity) string {
+	return skein.Identity{System: i.System, Cluster: i.Cluster, Database: i.Database, Host: i.Host}.String()
 }
 
 // shortDigest is the beginning of a digest, for people.

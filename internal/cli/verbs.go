@@ -91,6 +91,39 @@ var verbs = []verb{
 		Settings: []string{"cleanDisabled", "schemas", "defaultSchema", "dryRunOutput"},
 	},
 	{
+		Name: "deploy", Summary: "bring a release to all databases of an environment",
+		Text: "Asks all targets of the environment, and of the one before it in pipeline, how they stand, decides by the gates, says what\n" +
+			"will run, and migrates wave by wave. Without --release it takes the newest release for the first environment, and what\n" +
+			"the environment before has proved for the others. Run again, or with --resume, it does what is left. With --back-to it\n" +
+			"undoes what an older release has not. The exit code is 0 when all targets have everything, 10 when gates are closed, 11\n" +
+			"when targets failed and the failure budget allowed it, 12 when the rollout stopped before its end.",
+		Example:  []string{"deploy dev", "deploy qa --release 2026.11 --dry-run", "deploy production --resume", "deploy qa --back-to 2026.10", "deploy qa --override soak -releaser=ana -reason='hotfix, CHG-4711'"},
+		Settings: []string{"deploy.release", "deploy.resume", "deploy.backTo", "deploy.dryRun", "deploy.override", "deploy.reason", "deploy.factor", "skein.pipeline", "skein.releases", "skein.releaser", "skein.targets", "skein.waves", "skein.concurrency", "skein.failureBudget", "outputType"},
+	},
+	{
+		Name: "promote", Summary: "deploy what the environment before has proved",
+		Text: "Finds the release that every target of the environment before has as a whole, byte for byte, and nothing besides, and\n" +
+			"deploys it.",
+		Example:  []string{"promote qa", "promote production --dry-run"},
+		Settings: []string{"deploy.dryRun", "deploy.override", "deploy.reason", "skein.pipeline", "skein.releases", "outputType"},
+	},
+	{
+		Name: "approve", Summary: "approve a release for an environment, with a signature",
+		Text: "Shows what would run on which database, asks, and signs with signKey. The approval is kept beside the release. It counts\n" +
+			"for exactly these databases, plans and histories: when one of them changes, it is void. The author of a release cannot\n" +
+			"approve it.",
+		Example:  []string{"approve production --release 2026.11 -signKey=/home/ben/.ssh/id_ed25519", "approve qa --back-to 2026.10 --yes"},
+		Settings: []string{"deploy.release", "deploy.backTo", "deploy.person", "deploy.expires", "deploy.yes", "skein.signKey", "skein.people.*", "skein.releases", "outputType"},
+	},
+	{
+		Name: "status", Summary: "show where releases stand in all environments",
+		Text: "Asks all databases and prints the board: which release is where, which targets differ, who brought what and when. With\n" +
+			"--why ENVIRONMENT or ENVIRONMENT/TARGET it gives the whole chain of reasons why a release (the newest, or --release) is not\n" +
+			"applied there. It only reads.",
+		Example:  []string{"status", "status --why production", "status --why qa/shop-7 --release 2026.11", "status -outputType=json"},
+		Settings: []string{"deploy.why", "deploy.release", "skein.pipeline", "skein.releases", "outputType"},
+	},
+	{
 		Name: "adopt", Summary: "say what the first run on a database would do",
 		Text: "Looks for the history of Flyway (3 to 13), golang-migrate, goose or Liquibase, compares it with the scripts, and says\n" +
 			"what stands in the way and which commands to type, in order. It only reads, in one read-only transaction; initSql and\n" +
@@ -154,8 +187,8 @@ var verbs = []verb{
 
 // laterVerbs are words of Flyway's, and of Skein's plan, that this release does not know how to follow.
 var laterVerbs = []string{
-	"check", "deploy", "diff", "diffText", "generate", "model", "prepare", "snapshot",
-	"auth", "mcp", "lint", "squash", "status", "wait", "server",
+	"check", "diff", "diffText", "generate", "model", "prepare", "snapshot",
+	"auth", "mcp", "lint", "squash", "wait", "server",
 }
 
 // together are the verbs that may stand on one line.
@@ -166,6 +199,10 @@ func grammar(flyway bool) config.Grammar {
 	var g config.Grammar
 	if !flyway {
 		g.Words = map[string]string{"add": "add.description"}
+		g.Families = map[string]string{}
+		for _, v := range fleetVerbs {
+			g.Words[v], g.Families[v] = "deploy.environment", "deploy"
+		}
 	}
 	for _, v := range verbs {
 		g.Verbs = append(g.Verbs, v.Name)

@@ -70,6 +70,10 @@ func (p *Project) approvable(ctx context.Context, c Consent) (*Approvable, error
 		}
 		out.Release = *d.To
 	}
+	if c.Person == l.Author {
+		return out, &skein.Error{Kind: skein.KindRefused, Code: "ERROR", Message: c.Person + " is the author of release " + l.Name + ", and nobody approves his own work",
+			Kept: "nothing was signed", Hint: "let somebody else of [skein.people] approve it"}
+	}
 	out.Plans = d.Facts(ctx)
 	if err := ctx.Err(); err != nil {
 		return nil, err

@@ -32,6 +32,7 @@ type Order struct {
 type Outcome struct {
 	ID          string
 	Environment string
+	Releaser    string
 	Release     pipeline.Release // where the targets were to be brought
 	Decision    pipeline.Decision
 	Facts       []pipeline.TargetFacts // as they were before
@@ -72,31 +73,46 @@ func (p *Project) deploy(ctx context.Context, order Order) (*Outcome, error) {
 			return nil, err
 		}
 	}
-	outcome := &Outcome{ID: d.ID, Environment: st.name, Targets: len(d.Targets)}
+	outcome := &Outcome{ID: d.ID, Environment: st.name, Releaser: d.Releaser, Targets: len(d.Targets)}
+	told, err := p.herald(ctx, st, order, outcome)
+	if err != nil {
+		return nil, err
+	}
+	d.Report = func(e fleet.Event) {
+		told.hear(ctx, e)
+		p.report(e)
+	}
+	err = p.carryOut(ctx, st, i, order, d, outcome)
+	told.end(ctx, err)
+	return outcome, err
+}
+
+// carryOut chooses the release, decides, and runs the rollout.
+func (p *Project) carryOut(ctx context.Context, st station, i int, order Order, d *fleet.Deployment, outcome *Outcome) error {
 	chosen, reasons, err := p.choose(ctx, st, i, order, d)
 	if err != nil || len(reasons) > 0 {
 		outcome.Decision.Reasons = reasons
-		return outcome, err
+		return err
 	}
 	d.Release, d.Scripts, outcome.Release = chosen.Release, chosen.scripts, chosen.Release
 	if order.BackTo != "" {
 		if err := p.wayBack(ctx, st, order, d); err != nil {
-			return outcome, err
+			return err
 		}
 		outcome.Release = *d.To
 	}
 	if d.Evidence.Approvals, err = p.approvals(ctx, outcome.Release.Name, p.opt.Now()); err != nil && !chosen.bare {
-		return outcome, err
+		return err
 	}
 	if outcome.Decision, outcome.Facts, err = d.Decide(ctx, p.opt.Now); err != nil {
-		return outcome, err
+		return err
 	}
 	if outcome.Decision.Blocked() || order.DryRun || len(outcome.Decision.Rollout.Waves) == 0 {
-		return outcome, nil
+		return nil
 	}
 	outcome.Ran = true
 	outcome.Result, err = d.Run(ctx, outcome.Decision.Rollout)
-	return outcome, err
+	return err
 }
 
 // choose finds the release, and loads it.

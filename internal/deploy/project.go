@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"os/user"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -44,6 +45,8 @@ type Project struct {
 	opt      Options
 	stations []station
 	store    *source.Store // nil: no place for releases is set
+
+	reporting sync.Mutex
 }
 
 // station is one environment.
@@ -213,8 +216,11 @@ func (p *Project) releaser(s *config.Settings) string {
 	return cmp.Or(s.Text("skein.releaser"), p.opt.World.Variable("USER"), name, "unknown")
 }
 
+// report hands events on, one at a time: some come from whoever tells people, beside the rollout.
 func (p *Project) report(e fleet.Event) {
 	if p.opt.Report != nil {
+		p.reporting.Lock()
+		defer p.reporting.Unlock()
 		p.opt.Report(e)
 	}
 }

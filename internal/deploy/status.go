@@ -100,8 +100,8 @@ func (p *Project) why(ctx context.Context, environment, target, name string) (pi
 	evidence := map[string]pipeline.Evidence{}
 	for _, st := range p.stations {
 		var e pipeline.Evidence
-		if p.store != nil && name != "" {
-			if e.Approvals, err = p.approvals(ctx, name, p.opt.Now()); err != nil {
+		if p.store != nil && of.Digest != "" {
+			if e.Approvals, err = p.approvals(ctx, of.Name, p.opt.Now()); err != nil {
 				return of.Release, nil, err
 			}
 		}
