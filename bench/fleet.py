@@ -1,0 +1,198 @@
+#!/usr/bin/env python3
+"""A release over many databases of one server, beside psql under xargs with the same scripts and the same parallelism.
+
+Each database is a copy of a template. skein deploys ten small migrations to all of them; psql runs one file with the same
+ten scripts, each BEGIN … COMMIT with an insert into a history table. The two take turns in rounds, each on copies of its
+own. Then one database is poisoned, and budget, resume and a killed controller are tried. What is printed was measured in
+this run; every claim is checked, and a wrong one ends the program with 1.
+"""
+import argparse, json, os, pathlib, shutil, signal, statistics, subprocess, sys, tempfile, threading, time
+
+SCRIPTS = 10
+
+
+def psql(url, sql):
+    return subprocess.run(["psql", "-XqtA", "-v", "ON_ERROR_STOP=1", "-d", url, "-c", sql], check=True, text=True, capture_output=True).stdout.strip()
+
+
+def script(i):
+    return f"create table t{i} (id int primary key, name text not null);\ninsert into t{i} select n, 'name ' || n from generate_series(1, 10) n;\ncreate index t{i}_name on t{i} (name);\n"
+
+
+def run(cmd, cwd, env=None, kill_when=None):
+    """Runs a command; returns its exit code, output, wall time and peak memory of the process in MB."""
+    t = time.monotonic()
+    p = subprocess.Popen(cmd, cwd=cwd, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    killed = False
+    if kill_when:
+        def watch():
+            nonlocal killed
+            while p.poll() is None and not kill_when():
+                time.sleep(0.02)
+            if p.poll() is None:
+                killed = True
+                p.send_signal(signal.SIGKILL)
+        threading.Thread(target=watch, daemon=True).start()
+    out = p.stdout.read()
+    _, status, usage = os.wait4(p.pid, 0)
+    p.returncode = os.waitstatus_to_exitcode(status)
+    return dict(code=p.returncode, out=out, wall=time.monotonic() - t, rss=usage.ru_maxrss / 1024, killed=killed)
+
+
+class Bench:
+    def __init__(self, a):
+        self.a = a
+        self.base, self.root = a.url.rsplit("/", 1)[0], pathlib.Path(tempfile.mkdtemp(prefix="skein-fleet."))
+        self.wrong = []
+        (self.root / "sql").mkdir()
+        for i in range(1, SCRIPTS + 1):
+            (self.root / "sql" / f"V{i}__t{i}.sql").write_text(script(i))
+        with open(self.root / "all.sql", "w") as f:
+            f.write("\\set ON_ERROR_STOP on\n")
+            for i in range(1, SCRIPTS + 1):
+                f.write(f"begin;\n{script(i)}insert into history (version, description, script, checksum, by) values ('{i}', 't{i}', 'V{i}__t{i}.sql', {i}, current_user);\ncommit;\n")
+
+    def url(self, db):
+        return f"{self.base}/{db}"
+
+    def names(self, kind):
+        return [f"{kind}_{i:04d}" for i in range(1, self.a.n + 1)]
+
+    def make(self, kind):
+        psql(self.a.url, f"drop database if exists template_{kind}")
+        psql(self.a.url, f"create database template_{kind}")
+        psql(self.url(f"template_{kind}"), "create table existing (id int)" if kind == "skein" else
+             "create table history (rank serial primary key, version text, description text, script text unique, checksum int, by text, at timestamp default now(), success bool default true)")
+        if kind == "skein":  # an existing database has a history
+            subprocess.run([self.a.skein, "baseline", f"-url={self.url('template_skein')}", "-baselineVersion=0"], cwd=self.root, check=True, capture_output=True)
+        for db in self.names(kind):
+            psql(self.a.url, f"drop database if exists {db}")
+            psql(self.a.url, f"create database {db} template template_{kind}")
+        psql(self.a.url, "checkpoint")
+
+    def config(self, waves, budget):
+        env = "where datname like 'skein\\\\_%'"
+        (self.root / "skein.toml").write_text(f"""[flyway]
+locations = ["filesystem:sql"]
+[environments.fleet]
+url = "{self.a.url}"
+[skein]
+pipeline = ["fleet"]
+releases = "filesystem:releases"
+[skein.environments.fleet]
+targetsQuery = "select datname as name, datname as database from pg_database {env} order by 1"
+waves = {json.dumps(waves)}
+failureBudget = "{budget}"
+concurrency = {self.a.parallel}
+""")
+
+    def skein(self, *args, **kw):
+        return run([self.a.skein, *args, "-outputType=json"], self.root, **kw)
+
+    def deploy(self, *args, **kw):
+        r = self.skein("deploy", "fleet", *args, **kw)
+        try:
+            r["doc"] = json.loads(r["out"])
+        except ValueError:
+            r["doc"] = {}
+        return r
+
+    def applied(self):
+        """How many history rows each database has, baseline aside, and whether each version is there once."""
+        rows = {}
+        for db in self.names("skein"):
+            rows[db] = psql(self.url(db), "select string_agg(version, ',' order by installed_rank) from flyway_schema_history where type = 'SQL'")
+        return rows
+
+    def check(self, what, ok, more=""):
+        print(f"{'ok' if ok else 'WRONG':6} {what}" + (f": {more}" if more and not ok else ""), flush=True)
+        if not ok:
+            self.wrong.append(what)
+
+    def release(self, name):
+        for verb in (("release", "create"), ("release", "push")):
+            r = self.skein(*verb, name)
+            if r["code"]:
+                sys.exit(r["out"])
+
+    def race(self):
+        walls, peers, memory = [], [], []
+        for _ in range(self.a.rounds):
+            self.make("psql")
+            self.make("skein")
+            todo = "\n".join(self.names("psql"))
+            order = [("psql", lambda: subprocess.run(f"xargs -P {self.a.parallel} -I DB psql -Xq -d {self.base}/DB -f all.sql >/dev/null", shell=True, input=todo, text=True, cwd=self.root, check=True)),
+                     ("skein", lambda: memory.append(self.deploy()))]
+            for name, go in order if len(walls) % 2 == 0 else reversed(order):
+                t = time.monotonic()
+                go()
+                (walls if name == "skein" else peers).append(time.monotonic() - t)
+            last = memory[-1]
+            if last["code"]:
+                sys.exit(last["out"])
+        full = ",".join(map(str, range(1, SCRIPTS + 1)))
+        rows = self.applied()
+        self.check(f"every one of {self.a.n} databases has each script once", all(v == full for v in rows.values()), str({k: v for k, v in rows.items() if v != full})[:300])
+        w, p = statistics.median(walls), statistics.median(peers)
+        rss = max(m["rss"] for m in memory)
+        print(f"\n{'':10}{'wall s':>9}{'x psql':>9}{'rss MB':>9}\n{'psql':10}{p:9.2f}{'1.00':>9}{'':>9}\n{'skein':10}{w:9.2f}{w / p:9.2f}{rss:9.1f}\n", flush=True)
+        self.check("controller memory under 200 MB", rss < 200, f"{rss:.0f} MB")
+
+    def poison(self):
+        self.make("skein")
+        bad = self.names("skein")[self.a.n // 2]
+        psql(self.url(bad), "create table t5 (made_by_hand int)")
+        self.config(["1", "10%", "rest"], "0")
+        r = self.deploy()
+        self.check("a poisoned database and no budget stop the rollout (exit 12)", r["code"] == 12 and r["doc"].get("status") == "stopped" and r["doc"].get("failed") == [bad], r["out"][-400:])
+        left = len(r["doc"].get("left", []))
+        self.check("what was not begun is left, the poisoned one among it", 0 < left < self.a.n and bad in r["doc"].get("left", []), str(left))
+        self.config(["1", "10%", "rest"], "1")
+        r = self.deploy("--resume")
+        self.check("with a budget of 1 the others get everything (exit 11)", r["code"] == 11 and r["doc"].get("left") == [bad], r["out"][-400:])
+        rows = self.applied()
+        self.check("the poisoned database keeps what went before the failure", rows[bad] == "1,2,3,4", rows[bad])
+        psql(self.url(bad), "drop table t5")
+        r = self.deploy("--resume")
+        touched = [t["name"] for t in r["doc"].get("targets", [])]
+        self.check("resume touches the unfinished one only (exit 0)", r["code"] == 0 and touched == [bad], r["out"][-400:])
+
+    def kill(self):
+        self.make("skein")
+        self.config(["1", "rest"], "0")
+        half = self.a.n // 2
+
+        def done():
+            return int(psql(self.a.url, "select count(*) from pg_stat_database where datname like 'skein\\_%' and xact_commit > 25") or 0) >= half // 2
+        r = self.deploy(kill_when=done)
+        self.check("the controller was killed on its way", r["killed"], r["out"][-300:])
+        r = self.deploy("--resume")
+        self.check("the rest finishes (exit 0)", r["code"] == 0, r["out"][-400:])
+        full = ",".join(map(str, range(1, SCRIPTS + 1)))
+        rows = self.applied()
+        self.check("every database has each script once", all(v == full for v in rows.values()), str({k: v for k, v in rows.items() if v != full})[:300])
+
+
+def main():
+    p = argparse.ArgumentParser()
+    p.add_argument("--url", required=True)
+    p.add_argument("--skein", default=str(pathlib.Path(__file__).parent / "bin/skein"))
+    p.add_argument("--n", type=int, default=1000)
+    p.add_argument("--parallel", type=int, default=8)
+    p.add_argument("--rounds", type=int, default=1)
+    p.add_argument("--work", default="race,poison,kill")
+    a = p.parse_args()
+    a.skein = os.path.abspath(a.skein)
+    b = Bench(a)
+    try:
+        b.config(["1", "rest"], "0")
+        b.release("r1")
+        print(f"{a.n} databases, {a.parallel} at a time, {SCRIPTS} scripts each; fsync {psql(a.url, 'show fsync')}, synchronous_commit {psql(a.url, 'show synchronous_commit')}", flush=True)
+        for work in a.work.split(","):
+            getattr(b, work)()
+    finally:
+        shutil.rmtree(b.root)
+    sys.exit(1 if b.wrong else 0)
+
+
+main()
