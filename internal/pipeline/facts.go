@@ -43,7 +43,11 @@ type TargetFacts struct {
 	Pending []Step    // what migrate would run with the release, in order; for Back: what undo would run
 	// Scripts are the release's scripts as they read for this target: the checksum of a repeatable depends on its
 	// placeholders. nil: Release.Scripts.
-	Scripts  []Script
+	Scripts []Script
+	// NoPlan is why the survey could not make a plan: a failed migration in the history, scripts that do not resolve; "": it could.
+	NoPlan string
+	// Skipped are scripts that are neither applied nor in the plan, by path, and why, in Flyway's words: "Ignored", "Above Target".
+	Skipped  map[string]string
 	Problems []string // what validate finds wrong, one a line each, pending ones left out
 
 	Fingerprint string    // of the plan
