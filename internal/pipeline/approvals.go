@@ -3,6 +3,7 @@ package pipeline
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -76,7 +77,7 @@ func (j *judge) candidates(people []string) string {
 	case 1:
 		return out[0]
 	}
-	return list(out[:len(out)-1]) + " or " + out[len(out)-1]
+	return strings.Join(out[:len(out)-1], ", ") + " or " + out[len(out)-1]
 }
 
 // end is when an approval stops to count; zero: never.

@@ -256,7 +256,7 @@ func (l *Link) explain(d Decision, e Environment, rel Release) {
 	case len(l.Missing) == 0:
 		l.Text = fmt.Sprintf("%s is not known to have release %s", where, rel.Name)
 	default:
-		l.Text = fmt.Sprintf("%s has not %s of release %s", where, list(l.Missing), rel.Name)
+		l.Text = fmt.Sprintf("%s does not have %s of release %s", where, list(l.Missing), rel.Name)
 	}
 	switch {
 	case len(d.Rollout.Waves) == 0 && len(l.Reasons) == 0:

@@ -82,7 +82,7 @@ func (p Pipeline) Check() []string {
 		seen[e.Name] = true
 		g := e.Gates
 		if g.Approvals > len(p.People) {
-			say("%s wants %s, and only %s have keys in [skein.people]", e.Name, count(g.Approvals, "approval"), count(len(p.People), "person"))
+			say("%s wants %s, and only %s in [skein.people]", e.Name, count(g.Approvals, "approval"), people(len(p.People)))
 		}
 		if g.Soak < 0 || g.ApprovalExpiry < 0 || e.HealthWait < 0 {
 			say("%s has a negative duration", e.Name)
@@ -94,6 +94,13 @@ func (p Pipeline) Check() []string {
 		}
 	}
 	return out
+}
+
+func people(n int) string {
+	if n == 1 {
+		return "1 person has keys"
+	}
+	return fmt.Sprintf("%d people have keys", n)
 }
 
 // place finds an environment, and the one before it.

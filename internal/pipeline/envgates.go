@@ -20,6 +20,12 @@ func (j *judge) gates(work []Work) []Reason {
 			moment(d.Since, j.env.zone()), d.ID), Next: "wait until it is over; skein status shows how far it is"}, true)
 	}
 	add(j.signature())
+	for i := range j.prior { // soak is judged by what their clocks said
+		if r, is := j.clock(&j.prior[i]); is && j.env.Gates.Soak > 0 && !j.back {
+			r.Environment, r.Target = j.before.Name, j.prior[i].Name
+			out = append(out, r)
+		}
+	}
 	if j.before != nil && !j.back && (j.env.Gates.Previous || j.env.Gates.Soak > 0) {
 		missing := j.previous(work)
 		out = append(out, missing...)

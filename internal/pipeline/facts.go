@@ -106,7 +106,7 @@ type Evidence struct {
 	Queries       map[string]Answer
 	Running       *Running  // another deployment to this environment that is not over
 	Factor        float64   // how much longer scripts take here than in the environment before; 0: 1
-	Override      *Override // gates that a person takes upon himself
+	Override      *Override // gates that a person answers for passing
 }
 
 // Approval is one person's consent, with what checking it found.

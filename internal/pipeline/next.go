@@ -121,14 +121,14 @@ func (j *judge) decide() Decision {
 		reasons = append(reasons, refusal...)
 	}
 	r.Notes = j.notes(&r)
+	for _, told := range [][]Reason{reasons, r.Held, r.Overridden} {
+		slices.SortStableFunc(told, func(a, b Reason) int { return cmp.Compare(order(a.Gate), order(b.Gate)) })
+		for i := range told {
+			told[i].Environment = cmp.Or(told[i].Environment, j.env.Name)
+		}
+	}
 	if len(reasons) == 0 {
 		return Decision{Rollout: r}
-	}
-	slices.SortStableFunc(reasons, func(a, b Reason) int { return cmp.Compare(order(a.Gate), order(b.Gate)) })
-	for i := range reasons {
-		if reasons[i].Environment == "" {
-			reasons[i].Environment = j.env.Name
-		}
 	}
 	return Decision{Reasons: reasons}
 }
@@ -214,11 +214,8 @@ func (j *judge) hold(own []Reason, budget int) (held, reasons []Reason) {
 		targets[r.Target] = true
 		hard = hard || r.Gate == GateIdentity || r.Gate == GateClock
 	}
-	if hard || len(targets) > budget {
+	if hard || len(targets) > budget || len(targets) == len(j.here) {
 		return nil, own
-	}
-	for i := range own {
-		own[i].Environment = j.env.Name
 	}
 	return own, nil
 }
@@ -233,7 +230,7 @@ func (j *judge) notes(r *Rollout) []string {
 				gates = append(gates, string(reason.Gate))
 			}
 		}
-		out = append(out, fmt.Sprintf("%s takes it upon himself to pass %s: %s", o.Person, list(gates), o.Why))
+		out = append(out, fmt.Sprintf("%s answers for passing %s: %s", o.Person, list(gates), o.Why))
 	}
 	if len(r.Estimate.Unmeasured) > 0 && j.before != nil && !j.back && len(j.env.Gates.Windows.List)+len(j.env.Gates.Windows.Freezes) > 0 {
 		out = append(out, fmt.Sprintf("how long %s will take is not known: %s has not run %s; it may not fit into the window",
@@ -245,7 +242,17 @@ func (j *judge) notes(r *Rollout) []string {
 		}
 	}
 	if j.back {
-		out = append(out, j.backNotes()...)
+		return append(out, j.backNotes()...)
+	}
+	left := map[string][]string{} // by script and why: the targets
+	for _, t := range j.here {
+		for path, why := range t.Skipped {
+			key := fmt.Sprintf("%s (%s)", path, why)
+			left[key] = append(left[key], t.Name)
+		}
+	}
+	for _, key := range keys(left) {
+		out = append(out, fmt.Sprintf("%s is left out in %s", key, list(left[key])))
 	}
 	return out
 }

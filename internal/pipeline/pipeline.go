@@ -21,7 +21,7 @@ type Pipeline struct {
 	// People are the keys of each person, as the settings list them now. Keys are compared byte for byte, so they have
 	// one form: what release.Approval names as its key ("SHA256:…").
 	People map[string][]string
-	// SignReleases wants each release signed by its author, with a key that People lists for him.
+	// SignReleases wants each release signed by its author, with a key that People lists for them.
 	SignReleases bool
 }
 

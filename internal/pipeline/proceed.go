@@ -28,6 +28,10 @@ func Proceed(e Environment, r Rollout, running []string, outcomes []Outcome, hea
 			words = append(words, o.Target+": "+o.Text)
 		}
 	}
+	held := ""
+	if len(r.Held) > 0 {
+		held = " or could not be migrated"
+	}
 	started := func(w Work) bool {
 		_, is := over[w.Target]
 		return is || slices.Contains(running, w.Target)
@@ -41,8 +45,13 @@ func Proceed(e Environment, r Rollout, running []string, outcomes []Outcome, hea
 		}
 	}
 	if len(p.Failed) > r.Budget {
+		for i, wave := range r.Waves {
+			if slices.ContainsFunc(wave, started) {
+				p.Wave = i
+			}
+		}
 		return p.stop(running, Reason{Gate: GateBudget, Environment: r.Environment, Details: words,
-			Text: fmt.Sprintf("%s failed, and the budget is %d", count(len(p.Failed), "target"), r.Budget),
+			Text: fmt.Sprintf("%s failed%s, and the budget is %d", count(len(p.Failed), "target"), held, r.Budget),
 			Next: "put right what they say, then go on: skein deploy " + r.Environment + " --resume"})
 	}
 	for i, wave := range r.Waves {

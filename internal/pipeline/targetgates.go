@@ -132,17 +132,19 @@ func (j *judge) history(t *TargetFacts) (Reason, bool) {
 	scripts := t.scripts(j.rel)
 	by := shelve(scripts)
 	p := j.has(t)
-	var lacks, beyond, differ []string
+	var lacks, beyond, differ, broken []string
 	releases := map[string]bool{}
 	for _, row := range p.rows() {
 		s, ok := by.script(row)
 		switch {
+		case !row.Success:
+			broken = append(broken, row.label())
 		case ok:
 			// a repeatable that differs simply runs again
 			if _, how := p.of(s); how == changed && len(t.Problems) == 0 && !row.Version.IsZero() {
 				differ = append(differ, row.label())
 			}
-		case !row.Success, by.stands.Compare(row.Version) >= 0 && !row.Version.IsZero():
+		case by.stands.Compare(row.Version) >= 0 && !row.Version.IsZero():
 		case !row.Version.IsZero() && row.Version.Compare(highest(scripts)) > 0:
 			beyond = append(beyond, row.label())
 			if row.Release != "" {
@@ -155,6 +157,9 @@ func (j *judge) history(t *TargetFacts) (Reason, bool) {
 	rel := "release " + j.rel.Name
 	next := fmt.Sprintf("deploy a release that has %s", list(append(slices.Clone(lacks), beyond...)))
 	switch {
+	case len(broken) > 0 && t.NoPlan == "":
+		return Reason{Gate: GateHistory, Text: fmt.Sprintf("the history of %s says that %s failed", t.Name, list(broken)),
+			Next: "clear up what it left, then skein repair takes the row away"}, true
 	case len(lacks) == 0 && len(beyond) > 0:
 		came := ""
 		if names := keys(releases); len(names) > 0 {
