@@ -134,7 +134,7 @@ func covers(a Approval, w Work) string {
 	switch {
 	case i < 0:
 		return fmt.Sprintf("was not given for %s", w.Target)
-	case len(differences(a.Targets[i].Identity, w.Identity)) > 0 || a.Targets[i].Identity.System+a.Targets[i].Identity.Cluster+a.Targets[i].Identity.Database == "":
+	case a.Targets[i].Identity != w.Key || w.Key == "":
 		return fmt.Sprintf("was given for another database than %s is now", w.Target)
 	case a.Targets[i].History != w.History:
 		return fmt.Sprintf("was given before something else was applied to %s", w.Target)

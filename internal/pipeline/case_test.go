@@ -19,16 +19,10 @@ type story struct {
 	t        testing.TB
 	p        Pipeline
 	releases []Release
-	targets  []toldTarget
+	targets  []TargetFacts
 	evidence Evidence
-	bound    []string // targets of approvals that are bound to what is told, by approval; "*": all
 	now      time.Time
 	asks     [][]string
-}
-
-type toldTarget struct {
-	facts  TargetFacts
-	pinned bool
 }
 
 var words = regexp.MustCompile(`[^\s"=]+="[^"]*"|"[^"]*"|\S+`)
@@ -262,13 +256,16 @@ func (s *story) row(word string, rank int) Applied {
 func (s *story) target(args []string) {
 	env, name, _ := strings.Cut(args[0], "/")
 	t := TargetFacts{Name: name, Environment: env, Identity: Identity{Environment: env, System: "7" + name, Database: "app", Host: name + ".example"}}
-	told := toldTarget{}
 	for _, a := range args[1:] {
 		k, v, found := strings.Cut(a, "=")
 		v = strings.Trim(v, `"`)
 		switch {
 		case found && k == "down":
 			t.Unreachable = v
+		case found && k == "misplaced":
+			t.Misplaced = v
+		case found && k == "readonly":
+			t.ReadOnly = v
 		case found && k == "busy":
 			t.Busy = v
 		case found && k == "noplan":
@@ -291,12 +288,11 @@ func (s *story) target(args []string) {
 			t.Applied = append(t.Applied, s.row(a, len(t.Applied)+1))
 		}
 	}
-	told.facts = t
-	if at := slices.IndexFunc(s.targets, func(o toldTarget) bool { return o.facts.Name == name && o.facts.Environment == env }); at >= 0 {
-		s.targets[at] = told
+	if at := slices.IndexFunc(s.targets, func(o TargetFacts) bool { return o.Name == name && o.Environment == env }); at >= 0 {
+		s.targets[at] = t // a case may say a target again
 		return
 	}
-	s.targets = append(s.targets, told)
+	s.targets = append(s.targets, t)
 }
 
 func (s *story) approval(person string, o map[string]string) {
@@ -333,8 +329,7 @@ func (s *story) named(name string) Release {
 // facts plans each target as a survey would: what is not applied runs, and repeatables that differ.
 func (s *story) facts(rel Release) []TargetFacts {
 	var out []TargetFacts
-	for _, told := range s.targets {
-		t := told.facts
+	for _, t := range s.targets {
 		if t.Unreachable == "" {
 			p := presentIn(t.Applied)
 			for _, sc := range rel.Scripts {
@@ -352,6 +347,7 @@ func (s *story) facts(rel Release) []TargetFacts {
 }
 
 func (t *TargetFacts) seal() {
+	t.Key = "system " + t.Identity.System
 	t.Fingerprint = fmt.Sprintf("plan of %s: %v after %d", t.Name, t.Pending, len(t.Applied))
 	t.History = fmt.Sprintf("history of %s: %d", t.Name, len(t.Applied))
 }
@@ -368,7 +364,7 @@ func (s *story) bind(facts []TargetFacts) Evidence {
 			if t.Environment != a.Environment || len(a.Targets) > 0 && at < 0 {
 				continue
 			}
-			b := ApprovedTarget{Name: t.Name, Identity: t.Identity, Fingerprint: t.Fingerprint, History: t.History}
+			b := ApprovedTarget{Name: t.Name, Identity: t.Key, Fingerprint: t.Fingerprint, History: t.History}
 			if at >= 0 {
 				switch a.Targets[at].History {
 				case "plan":
@@ -376,7 +372,7 @@ func (s *story) bind(facts []TargetFacts) Evidence {
 				case "history":
 					b.History = "another"
 				case "identity":
-					b.Identity.System = "another"
+					b.Identity = "another"
 				}
 			}
 			bound = append(bound, b)

@@ -95,6 +95,7 @@ type Work struct {
 	Target      string
 	Steps       []Step
 	Identity    Identity
+	Key         string // the identity as approvals name it
 	Fingerprint string
 	History     string
 }

@@ -86,12 +86,7 @@ func (j *judge) signature() (Reason, bool) {
 
 // needed are the scripts that the environment before must have: those that would run here, and those that are here.
 func (j *judge) needed(work []Work) map[string]bool {
-	out := map[string]bool{}
-	for _, w := range work {
-		for _, s := range w.Steps {
-			out[s.Path] = true
-		}
-	}
+	out := running(work)
 	for i := range j.here {
 		t := &j.here[i]
 		p := j.has(t)
@@ -104,11 +99,15 @@ func (j *judge) needed(work []Work) map[string]bool {
 	return out
 }
 
-// willRun reports whether a script is in the work.
-func willRun(work []Work, path string) bool {
-	return slices.ContainsFunc(work, func(w Work) bool {
-		return slices.ContainsFunc(w.Steps, func(s Step) bool { return s.Path == path })
-	})
+// running are the scripts of the work, by path.
+func running(work []Work) map[string]bool {
+	out := map[string]bool{}
+	for _, w := range work {
+		for _, s := range w.Steps {
+			out[s.Path] = true
+		}
+	}
+	return out
 }
 
 // previous wants the environment before to have the release, byte for byte, in every target.
@@ -119,7 +118,7 @@ func (j *judge) previous(work []Work) []Reason {
 			Next: fmt.Sprintf("if %s is gone, take it out of pipeline", before)}}
 	}
 	var out []Reason
-	needed := j.needed(work)
+	needed, runs := j.needed(work), running(work)
 	for i := range j.prior {
 		t := &j.prior[i]
 		if t.Unreachable != "" {
@@ -128,7 +127,7 @@ func (j *judge) previous(work []Work) []Reason {
 				Next: "bring it up, or take it out of the targets of " + before})
 			continue
 		}
-		if r, is := j.proof(t, needed, work); is {
+		if r, is := j.proof(t, needed, runs); is {
 			out = append(out, r)
 		}
 	}
@@ -136,18 +135,18 @@ func (j *judge) previous(work []Work) []Reason {
 }
 
 // proof compares one target of the environment before with the release.
-func (j *judge) proof(t *TargetFacts, needed map[string]bool, work []Work) (Reason, bool) {
+func (j *judge) proof(t *TargetFacts, needed, runs map[string]bool) (Reason, bool) {
 	p := j.has(t)
 	var lacks, other, blank []string
 	for _, s := range t.scripts(j.rel) {
-		if !needed[s.Path] || !s.runs() && !willRun(work, s.Path) {
+		if !needed[s.Path] || !s.runs() && !runs[s.Path] {
 			continue
 		}
 		switch row, how := p.of(s); how {
 		case absent, failed:
 			lacks = append(lacks, s.label())
 		case covered:
-			if willRun(work, s.Path) {
+			if runs[s.Path] {
 				lacks = append(lacks, s.label()+" (a baseline stands for it)")
 			}
 		case changed:

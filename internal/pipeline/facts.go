@@ -35,6 +35,11 @@ type TargetFacts struct {
 	Environment string
 	Unreachable string // why the survey failed; "": all else here is known
 
+	// Misplaced is why the engine would refuse the target as not the one that was meant, and ReadOnly why it could write nothing;
+	// "": it would not. Whoever has asked the engine may leave Pinned and Expected out: they are compared here as they stand.
+	Misplaced string
+	ReadOnly  string
+
 	Identity Identity  // what the target is
 	Pinned   *Identity // what the target itself says it is: the row that `skein pin` left in it; nil: none
 	Expected *Identity // what the settings say it is; nil: nothing. Empty fields of it are not compared
@@ -50,6 +55,7 @@ type TargetFacts struct {
 	Skipped  map[string]string
 	Problems []string // what validate finds wrong, one a line each, pending ones left out
 
+	Key         string    // the identity as approvals name it
 	Fingerprint string    // of the plan
 	History     string    // hash over the schema history
 	Busy        string    // who holds the migration lock, in words; "": nobody
@@ -126,7 +132,7 @@ type Approval struct {
 // ApprovedTarget is what an approval was given for.
 type ApprovedTarget struct {
 	Name        string
-	Identity    Identity
+	Identity    string // TargetFacts.Key
 	Fingerprint string
 	History     string
 }

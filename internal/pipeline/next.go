@@ -195,7 +195,7 @@ func (j *judge) work(own []Reason, r *Rollout) []Work {
 			r.Done = append(r.Done, t.Name)
 			continue
 		}
-		out = append(out, Work{Target: t.Name, Steps: t.Pending, Identity: t.Identity, Fingerprint: t.Fingerprint, History: t.History})
+		out = append(out, Work{Target: t.Name, Steps: t.Pending, Identity: t.Identity, Key: t.Key, Fingerprint: t.Fingerprint, History: t.History})
 	}
 	return out
 }

@@ -29,8 +29,11 @@ func (j *judge) target(t *TargetFacts) []Reason {
 	}
 	add(j.identity(t))
 	add(j.clock(t))
-	if t.Busy != "" {
+	if t.Busy != "" && len(t.Pending) > 0 {
 		add(Reason{Gate: GateDeployment, Text: fmt.Sprintf("%s is being migrated: %s", t.Name, t.Busy), Next: "wait for it; skein watch shows how far it is"}, true)
+	}
+	if t.ReadOnly != "" && len(t.Pending) > 0 {
+		add(Reason{Gate: GateReachable, Text: fmt.Sprintf("nothing can be written to %s: %s", t.Name, t.ReadOnly), Next: "connect to the server that takes writes"}, true)
 	}
 	if t.NoPlan != "" {
 		add(Reason{Gate: GateHistory, Text: fmt.Sprintf("%s has no plan: %s", t.Name, t.NoPlan),
@@ -50,6 +53,10 @@ func (j *judge) target(t *TargetFacts) []Reason {
 // identity refuses what is not the database that was pinned.
 func (j *judge) identity(t *TargetFacts) (Reason, bool) {
 	r := Reason{Gate: GateIdentity, Next: fmt.Sprintf("look at the url of %s; if this is the right database, pin it anew: skein pin %s", t.Name, j.env.Name)}
+	if t.Misplaced != "" {
+		r.Text = fmt.Sprintf("%s is not the database that was meant: %s", t.Name, t.Misplaced)
+		return r, true
+	}
 	if t.Pinned != nil && t.Pinned.Environment != "" && t.Pinned.Environment != j.env.Name {
 		r.Text = fmt.Sprintf("%s says of itself that it belongs to %s: it is that database, or a physical copy of it", t.Name, t.Pinned.Environment)
 		r.Next = fmt.Sprintf("look at the url of %s; a copy that is to be %s from now on is pinned anew: skein pin %s", t.Name, j.env.Name, j.env.Name)
