@@ -2,7 +2,6 @@ package deploy
 
 import (
 	"context"
-	"strings"
 	"time"
 
 	"github.com/skein-db/skein"
@@ -91,7 +90,7 @@ func (p *Project) approvable(ctx context.Context, c Consent) (*Approvable, error
 			continue
 		}
 		out.Approval.Targets = append(out.Approval.Targets, release.ApprovedTarget{
-			Name: t.Name, Identity: key(t.Identity), Fingerprint: t.Fingerprint, HistoryHash: t.History,
+			Name: t.Name, Identity: t.Key, Fingerprint: t.Fingerprint, HistoryHash: t.History,
 		})
 	}
 	return out, nil
@@ -104,28 +103,4 @@ func (p *Project) Approve(ctx context.Context, a *Approvable, sign release.Signe
 		return release.Approval{}, err
 	}
 	return signed, told(p.store.PutApproval(ctx, signed))
-}
-
-// key names a database in an approval, as skein.Identity.Key does.
-func key(i pipeline.Identity) string {
-	return skein.Identity{System: i.System, Cluster: i.Cluster, Database: i.Database, Host: i.Host}.Key()
-}
-
-// identityOf reads what key wrote.
-func identityOf(text string) pipeline.Identity {
-	kind, rest, _ := strings.Cut(text, " ")
-	server, database := rest, ""
-	if at := strings.LastIndexByte(rest, '/'); at >= 0 {
-		server, database = rest[:at], rest[at+1:]
-	}
-	out := pipeline.Identity{Database: database}
-	switch kind {
-	case "cluster":
-		out.Cluster = server
-	case "system":
-		out.System = server
-	case "host":
-		out.Host = server
-	}
-	return out
 }

@@ -165,7 +165,7 @@ func checked(a release.Approval, people release.People, now time.Time) pipeline.
 		out.SignatureOK, out.Unsound = false, reason(err)
 	}
 	for _, t := range a.Targets {
-		out.Targets = append(out.Targets, pipeline.ApprovedTarget{Name: t.Name, Identity: identityOf(t.Identity), Fingerprint: t.Fingerprint, History: t.HistoryHash})
+		out.Targets = append(out.Targets, pipeline.ApprovedTarget{Name: t.Name, Identity: t.Identity, Fingerprint: t.Fingerprint, History: t.HistoryHash})
 	}
 	return out
 }

@@ -68,7 +68,7 @@ func (d *Deployment) Decide(ctx context.Context, now func() time.Time) (pipeline
 	decision := d.judge(facts, now())
 	// Answers may call for other questions, but not for the same ones again.
 	for range 4 {
-		if !asks(decision.Reasons) {
+		if !decision.OnlyAsks() {
 			break
 		}
 		d.gather(ctx, d.environment().Gates, facts, decision.Reasons, &d.Evidence)
@@ -116,16 +116,6 @@ func picks(versions []migration.Version) []string {
 	}
 	slices.Reverse(out)
 	return out
-}
-
-// asks reports whether nothing is wrong so far, and evidence is wanted.
-func asks(reasons []pipeline.Reason) bool {
-	for _, r := range reasons {
-		if !r.Ask {
-			return false
-		}
-	}
-	return len(reasons) > 0
 }
 
 func interrupted(err error) error {

@@ -25,7 +25,12 @@ func (d *Deployment) gather(ctx context.Context, gates pipeline.Gates, facts []p
 			if wanted[r.Gate] == nil {
 				wanted[r.Gate] = map[string]bool{}
 			}
-			wanted[r.Gate][r.Target] = true
+			for _, name := range r.Details {
+				wanted[r.Gate][name] = true
+			}
+			if len(r.Details) == 0 {
+				wanted[r.Gate][r.Target] = true
+			}
 		}
 	}
 	if wanted[pipeline.GateCommand] != nil {

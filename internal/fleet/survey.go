@@ -55,14 +55,17 @@ func factsOf(environment string, target Target, s *skein.SurveyResult, err error
 		f.Unreachable = firstLine(err)
 		return f
 	}
-	f.Identity = identity(s.Identity)
+	f.Identity, f.Key = identity(s.Identity), s.Identity.Key()
 	if s.Pin != nil {
 		pinned := identity(s.Pin.Identity)
+		pinned.Host = "" // people reach one database by several names
 		f.Pinned = &pinned
 	}
-	if !target.Config.Identity.IsZero() {
-		expected := identity(target.Config.Identity)
-		f.Expected = &expected
+	// Whether it is the one that was meant the engine knows best: it has compared with the pin and with what is expected.
+	for to, wrong := range map[*string]error{&f.Misplaced: s.Misplaced, &f.ReadOnly: s.ReadOnly, &f.NoPlan: s.Blocked} {
+		if wrong != nil {
+			*to = firstLine(wrong)
+		}
 	}
 	f.Clock, f.Fingerprint, f.History = s.Clock, s.Fingerprint, s.HistoryHash
 	if s.Holder != nil {
@@ -80,12 +83,23 @@ func factsOf(environment string, target Target, s *skein.SurveyResult, err error
 	for _, p := range s.Problems {
 		f.Problems = append(f.Problems, oneLine(p.Message))
 	}
-	for _, wrong := range []error{s.Misplaced, s.ReadOnly, s.Blocked} {
-		if wrong != nil {
-			f.Problems = append(f.Problems, firstLine(wrong))
+	f.Skipped = skipped(s)
+	return f
+}
+
+// skipped are scripts that are neither applied nor planned, with their state.
+func skipped(s *skein.SurveyResult) map[string]string {
+	planned := map[*migration.Script]bool{}
+	for _, step := range s.Steps {
+		planned[step.Script] = true
+	}
+	out := map[string]string{}
+	for _, e := range s.Entries {
+		if e.Script != nil && e.Applied == nil && e.Script.Kind != migration.Undo && !planned[e.Script] && s.Blocked == nil {
+			out[e.Script.Path] = string(e.State)
 		}
 	}
-	return f
+	return out
 }
 
 func identity(i skein.Identity) pipeline.Identity {
