@@ -106,6 +106,12 @@ func load(in Input, f *findings) *Settings {
 	for i, p := range places {
 		s.shown[i] = r.show(p)
 	}
+	for _, e := range s.entries {
+		for _, o := range e.withstood {
+			f.warn(o, "%s=true stays, as %s says: it cannot be taken back elsewhere", strings.TrimPrefix(e.name, "skein."), e.origin)
+		}
+	}
+	s.others = otherIdentities(all, env)
 	markSecretPlaceholders(s.entries, f)
 	values := resolution{entries: s.entries, env: environ(in.Env), ask: in.Resolve, answers: map[string]answer{}}
 	values.resolve(modern, f)
