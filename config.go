@@ -83,12 +83,12 @@ type Config struct {
 	// Environment is the value of ${flyway:environment}, and the environment that the database has to be pinned to, if it is
 	// pinned; "" means "default".
 	Environment string
-	// Identity is what is known of the database of this environment, and Others of those of the others. A database that is
+	// Identity is what is known of the database of this environment, and OtherIdentities of those of the others. A database that is
 	// not the expected one, or that is one of the others' or a physical copy of it, is refused before anything is sent to it
 	// that could write, InitSQL included, and before scripts are read. The zero value asks for nothing. What the database
 	// itself says, its pin, is heeded always.
-	Identity Identity
-	Others   []Identity
+	Identity        Identity
+	OtherIdentities []Identity
 	// Expect is what has to be so before the first write, as an approval has it; nil asks for nothing.
 	Expect *Expect
 	// Deployment makes each step record whose it is, in its own transaction, and the command leave its traces in the audit.

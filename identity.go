@@ -44,7 +44,7 @@ func (c *Config) expected() Identity {
 }
 
 // expecting reports whether the caller says something about the database's identity.
-func (c *Config) expecting() bool { return !c.expected().IsZero() || len(c.Others) > 0 }
+func (c *Config) expecting() bool { return !c.expected().IsZero() || len(c.OtherIdentities) > 0 }
 
 // locate finds out where a connection leads, and refuses a database that is not the one that was meant. Without an
 // expectation and without side tables it asks nothing.
@@ -63,7 +63,7 @@ func (r *run) locate(ctx context.Context, conn *postgres.Conn) error {
 		return err
 	}
 	where := migration.Whereabouts{
-		Found: r.place.identity, Hosts: conn.Hosts(), Pin: r.place.side.Pin, Expected: r.cfg.expected(), Others: r.cfg.Others,
+		Found: r.place.identity, Hosts: conn.Hosts(), Pin: r.place.side.Pin, Expected: r.cfg.expected(), Others: r.cfg.OtherIdentities,
 	}
 	if err := where.Misplaced(); err != nil {
 		return misplaced(err)

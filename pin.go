@@ -12,7 +12,7 @@ import (
 type PinOptions struct {
 	// Look makes it look only.
 	Look bool
-	// Replace lets it write over another pin, and over what Config.Identity and Config.Others say: the database has moved, or
+	// Replace lets it write over another pin, and over what Config.Identity and Config.OtherIdentities say: the database has moved, or
 	// is a copy that is to be another environment from now on.
 	Replace bool
 }

@@ -17,6 +17,7 @@ type narrator struct {
 	target string
 
 	schema, table string             // of the history, as Connected told
+	identity      skein.Identity     // likewise
 	running       *skein.StepStarted // the script that has begun and not ended
 	removed       int                // failed rows that this repair deleted
 	deleted       int                // rows that it marked as deleted
@@ -80,12 +81,25 @@ func (n *narrator) report(event skein.Event) {
 // connected names the target before anything is done to it (AT-10c). Flyway 13 masks the URL; skein names the database
 // by what the server said of itself, where no password can be.
 func (n *narrator) connected(e skein.Connected) {
-	*n = narrator{console: n.console, target: n.target, schema: e.Schema, table: e.Table}
-	target := n.target
-	if target == "" {
-		target = e.Database + " on " + e.Host + " as " + e.User
+	*n = narrator{console: n.console, target: n.target, schema: e.Schema, table: e.Table, identity: e.Identity}
+	n.identity.Database, n.identity.Host = e.Database, e.Host
+	if n.target != "" {
+		n.console.info("Database: %s (PostgreSQL %s)", n.target, e.ServerVersion)
+		return
 	}
-	n.console.info("Database: %s (PostgreSQL %s)", target, e.ServerVersion)
+	more := ""
+	if id := e.Identity; id.Environment != "" {
+		more = ", environment " + id.Environment
+		if e.Pinned {
+			more += ", pinned"
+		}
+		for _, part := range [...]struct{ word, value string }{{"system", id.System}, {"cluster", id.Cluster}} {
+			if part.value != "" {
+				more += ", " + part.word + " " + part.value
+			}
+		}
+	}
+	n.console.info("Database: %s on %s as %s (PostgreSQL %s)%s", e.Database, e.Host, e.User, e.ServerVersion, more)
 }
 
 func (n *narrator) warning(e skein.Warning) {

@@ -95,8 +95,8 @@ func (p *reporter) close() error {
 	return errors.Join(all...)
 }
 
-// hasReport is true of the verbs that run or look at migrations; adopt gives advice, which is its own output.
-func hasReport(verb string) bool { return verb != "version" && verb != "adopt" }
+// hasReport is true of the verbs that run or look at migrations; what adopt, pin and audit say is their own output.
+func hasReport(verb string) bool { return !slices.Contains([]string{"version", "adopt", "pin", "audit"}, verb) }
 
 // reported runs a verb under the reporter's eyes.
 func (r *runner) reported(verb string, run func() outcome) outcome {

@@ -99,15 +99,25 @@ func (r *runner) verb(ctx context.Context, verb string) outcome {
 		return r.planned(ctx)
 	case "watch":
 		return r.watch(ctx)
+	case "pin":
+		return r.pin(ctx)
+	case "audit":
+		return r.audit(ctx)
 	case "migrate":
 		var result *skein.MigrateResult
 		result, o.err = skein.Migrate(ctx, r.engine)
 		o.document = r.migrated(result, o.err)
+		if !r.console.flyway {
+			r.named(o.document)
+		}
 		return o
 	case "undo":
 		var result *skein.UndoResult
 		result, o.err = skein.Undo(ctx, r.engine)
 		o.document = r.undone(result, o.err)
+		if !r.console.flyway {
+			r.named(o.document)
+		}
 		return o
 	case "info":
 		return r.info(ctx)
@@ -140,10 +150,21 @@ func (r *runner) verb(ctx context.Context, verb string) outcome {
 	default:
 		o.err = &usageError{Message: verb + " does not go together with other verbs"}
 	}
+	if o.err == nil && !r.console.flyway {
+		r.named(o.document)
+	}
 	if o.err != nil {
 		o.document = r.failures.failureDocument(o.err)
 	}
 	return o
+}
+
+// named puts into the document of a command that changes something which database it was. Flyway's documents have no such
+// field.
+func (r *runner) named(o object) {
+	if id := r.narrator.identity; id.Database != "" && o != nil {
+		o["identity"] = identityObject(id)
+	}
 }
 
 func (r *runner) migrated(result *skein.MigrateResult, err error) object {

@@ -145,6 +145,27 @@ var verbs = []verb{
 		Flags:    []string{"once"},
 	},
 	{
+		Name: "pin", Summary: "record which database an environment has",
+		Text: "Shows which database the url leads to: its name, the host, the system_identifier of the server (on Aurora the instances\n" +
+			"of the cluster). It asks, or takes --yes, and records that this is the database of the selected environment: in the\n" +
+			"database itself, and in skein.toml as [skein.environments.<name>.identity]. From then on every verb stops before it\n" +
+			"writes anything where the two do not fit: another database, a copy of it, another environment. With --replace it writes\n" +
+			"over an earlier pin, for a database that has moved or a copy that is to be another environment from now on.",
+		Example:  []string{"pin -environment=production", "pin -environment=qa --yes", "pin -environment=qa --replace --yes -outputType=json"},
+		Settings: []string{"environment", "skein.identity.system", "skein.identity.cluster", "skein.identity.database", "skein.identity.host", "skein.releaser", "skein.journalSchema", "outputType"},
+		Flags:    []string{"yes", "replace"},
+	},
+	{
+		Name: "audit", Summary: "show who has changed what in a database",
+		Text: "Prints what is recorded of migrate, undo, baseline, repair, clean and pin: when, by whom, with which plan and release.\n" +
+			"Each row holds the hash of the one before it; a row that was changed, taken out or moved is found, and the exit code is\n" +
+			"then 25 (1 under the name flyway). With --verify it says only that. --export prints all rows as JSON, one a line. It\n" +
+			"only reads. Rows are written where a database is pinned or a release was deployed.",
+		Example:  []string{"audit", "audit --verify", "audit --export > audit.jsonl", "audit -outputType=json"},
+		Settings: []string{"skein.journalSchema", "outputType"},
+		Flags:    []string{"verify", "export"},
+	},
+	{
 		Name: "add", Summary: "write a new, empty migration file",
 		Text: "Makes an empty script with the next version, or with the time where versions hold one, and prints its path. All settings\n" +
 			"may be given without \"add.\" after the verb; as skein, the words after it are the description. It needs no database.",

@@ -97,6 +97,8 @@ type Key struct {
 	Lists bool
 	// Whole: it belongs to all environments together, and cannot differ between them.
 	Whole bool
+	// Lasting: once something says true, nothing that comes after it makes it false.
+	Lasting bool
 }
 
 // Keys returns every setting that Skein knows, in the order of documentation.

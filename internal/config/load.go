@@ -162,6 +162,12 @@ func (l *loaded) settle(env string, given givenLayers, f *findings) *Settings {
 		}
 	}
 	before := len(f.mistakes)
+	for _, e := range s.entries {
+		for _, o := range e.withstood {
+			f.warn(o, "%s=true stays, as %s says: it cannot be taken back elsewhere", strings.TrimPrefix(e.name, "skein."), e.origin)
+		}
+	}
+	s.others = otherIdentities(append(slices.Concat(files, given.variables), given.args...), env)
 	markSecretPlaceholders(s.entries, f)
 	values := resolution{entries: s.entries, env: environ(in.Env), ask: in.Resolve, secret: in.Secret, answers: map[string]answer{}}
 	values.resolve(l.modern, f)

@@ -12,6 +12,8 @@ type entry struct {
 	value    value
 	origin   Origin
 	overrode []given
+	// withstood are those that said false of what is Lasting.
+	withstood []Origin
 	secret   bool     // the whole value is one, because secretPlaceholders says so or it came out of a vault
 	settled  bool     // Resolved has put the text in: it is no reference, whatever it looks like
 	hidden   []string // secrets inside the value, which a resolver gave
@@ -45,6 +47,10 @@ func (m *merge) set(a assignment) {
 		return // a variable that a shell or a container left empty
 	}
 	e, ok := m.entries[slot(a.key)]
+	if ok && k.Lasting && strings.EqualFold(e.value.text, "true") && !strings.EqualFold(a.value.text, "true") {
+		e.withstood = append(e.withstood, a.origin)
+		return
+	}
 	if !ok {
 		e = &entry{}
 		m.entries[slot(a.key)] = e

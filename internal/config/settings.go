@@ -18,6 +18,7 @@ type Settings struct {
 	entries     map[string]*entry
 	files       []place
 	shown       []string
+	others      map[string]map[string]string // see OtherIdentities
 }
 
 // String keeps values out of messages.

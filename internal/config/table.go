@@ -178,7 +178,7 @@ var table = build(append([]Key{
 	{Name: "watch.stalledAfter", Kind: Integer, Default: "10", Min: 1, Variable: "-", Forms: global, Note: "seconds without any change after which watch calls a run stalled"},
 	{Name: "skein.progress", Default: "auto", Forms: global, Words: []string{"auto", "plain", "never"}, Note: "of scripts that run for long: in place on a terminal and lines elsewhere, lines only, or none and no connection for it"},
 	{Name: "skein.applicationName", Default: "skein", Forms: global, Note: "application_name of Skein's sessions"},
-	{Name: "skein.production", Kind: Boolean, Default: "false", Forms: global, Note: "the database serves people: plan --execute is refused there"},
+	{Name: "skein.production", Kind: Boolean, Default: "false", Forms: global, Lasting: true, Note: "the database serves people: clean, baselineOnMigrate and plan --execute are refused there; once true, nothing makes it false"},
 	{Name: "skein.allowProduction", Kind: Boolean, Default: "false", Forms: Flag, Note: "do what production refuses; in no file"},
 }, slices.Concat(pipelineKeys, deployKeys)...))
 

@@ -59,7 +59,7 @@ func (p *Project) deploy(ctx context.Context, order Order) (*Outcome, error) {
 	}
 	st := p.stations[i]
 	d := &fleet.Deployment{
-		ID: newID(p.opt.Now()), Releaser: p.releaser(st.settings), Environment: st.name, Pipeline: p.Pipeline,
+		ID: newID(p.opt.Now()), Releaser: st.engine.Releaser, Environment: st.name, Pipeline: p.Pipeline,
 		Concurrency: st.settings.Int("skein.concurrency"), Connections: st.settings.Int("skein.maxConnections"),
 		HealthQuery: st.settings.Text("skein.healthQuery"), Dir: p.opt.World.Dir, Report: p.opt.Report,
 		Evidence: pipeline.Evidence{Factor: order.Factor, Override: order.Override},

@@ -4,11 +4,9 @@
 package deploy
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"os/user"
 	"slices"
 	"sync"
 	"time"
@@ -75,7 +73,6 @@ func Open(opt Options) (*Project, error) {
 	if len(mistakes) > 0 {
 		return nil, mistakes
 	}
-	p.others()
 	first := p.stations[0].settings
 	p.Pipeline.SignReleases = first.Bool("skein.signReleases")
 	people := release.People(first.Lists("skein.people"))
@@ -166,6 +163,9 @@ func (p *Project) listing(name string, s *config.Settings, engine skein.Config) 
 			return wire.Connect(s, p.opt.World, "skein.targets", url, p.opt.Secrets)
 		},
 	}
+	if len(l.URLs) > 0 || l.Query != "" {
+		l.Base.Identity = skein.Identity{} // it is of one database: each of several has its pin in itself
+	}
 	if from := s.Text("skein.targetsFrom"); from != "" {
 		l.From = func(ctx context.Context) (*pgx.ConnConfig, error) {
 			connect, err := wire.Connect(s, p.opt.World, "skein.targetsFrom", from, p.opt.Secrets)
@@ -176,20 +176,6 @@ func (p *Project) listing(name string, s *config.Settings, engine skein.Config) 
 		}
 	}
 	return l
-}
-
-// others tells each environment what is known of the databases of the others, which it must not be mistaken for.
-func (p *Project) others() {
-	for i := range p.stations {
-		base := &p.stations[i].listing.Base
-		base.Others = nil
-		for j := range p.stations {
-			if id := p.stations[j].engine.Identity; i != j && !id.IsZero() {
-				id.Environment = p.stations[j].name
-				base.Others = append(base.Others, id)
-			}
-		}
-	}
 }
 
 func (p *Project) find(environment string) (int, error) {
@@ -205,15 +191,6 @@ func (p *Project) find(environment string) (int, error) {
 		}
 	}
 	return i, nil
-}
-
-// releaser is who acts: the setting, else the user of the operating system.
-func (p *Project) releaser(s *config.Settings) string {
-	name := ""
-	if u, err := user.Current(); err == nil {
-		name = u.Username
-	}
-	return cmp.Or(s.Text("skein.releaser"), p.opt.World.Variable("USER"), name, "unknown")
 }
 
 // report hands events on, one at a time: some come from whoever tells people, beside the rollout.

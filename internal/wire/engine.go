@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/user"
 	"slices"
 	"strings"
 	"time"
@@ -81,11 +82,32 @@ func Engine(s *config.Settings, w World, flyway bool, secrets *secret.Redactor) 
 		return skein.Config{}, warnings, d.mistakes
 	}
 	c.Connection = connection(s, w, secrets)
+	c.Identity = identity(s.Environment(), func(field string) string { return s.Text("skein.identity." + field) })
+	for name, fields := range s.OtherIdentities() {
+		c.OtherIdentities = append(c.OtherIdentities, identity(name, func(field string) string { return fields[field] }))
+	}
+	slices.SortFunc(c.OtherIdentities, func(a, b skein.Identity) int { return strings.Compare(a.Environment, b.Environment) })
+	if c.Releaser = cmp.Or(s.Text("skein.releaser"), w.Variable("USER"), w.Variable("LOGNAME"), w.Variable("USERNAME")); c.Releaser == "" {
+		c.Releaser = account()
+	}
 	c.SecretPlaceholders, c.Secrets = s.SecretPlaceholders(), map[string]string{}
 	for name, text := range s.SecretsByName() {
 		c.Secrets[name] = text.Reveal()
 	}
 	return c, warnings, nil
+}
+
+// account is the user of the operating system; containers have no variable that names it.
+func account() string {
+	if u, err := user.Current(); err == nil {
+		return u.Username
+	}
+	return ""
+}
+
+// identity is what is said of the database of an environment.
+func identity(environment string, field func(string) string) skein.Identity {
+	return skein.Identity{Environment: environment, System: field("system"), Cluster: field("cluster"), Database: field("database"), Host: field("host")}
 }
 
 // Scripts gives how scripts are named and where they are; a missing folder is none. Its error is config.Mistakes.
