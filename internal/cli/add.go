@@ -43,7 +43,8 @@ func (r *runner) add(ctx context.Context) int {
 // newFile decides where the new migration goes and what it is called.
 func (r *runner) newFile(ctx context.Context, now time.Time) (string, error) {
 	s := r.settings
-	d := door{settings: s}
+	d := door{settings: s, process: r.process}
+	d.process.looks = true
 	naming := d.naming()
 	scripts, _ := d.sources(r.process.Dir, naming.Suffixes, false)
 	if len(d.mistakes) > 0 {

@@ -37,6 +37,8 @@ type Process struct {
 
 	// Demo plays the demo. It is handed in because it stands on the same floor as this package.
 	Demo func(context.Context, Demo) error
+
+	looks bool // the verbs change no database, so that a bare prefix is read as it is
 }
 
 // Demo is what the verb demo is asked for.
@@ -141,6 +143,8 @@ func (r *runner) main(ctx context.Context) int {
 		return r.add(ctx)
 	case "init":
 		return r.init()
+	case "release create", "release push", "release list", "release diff", "release verify":
+		return r.release(ctx)
 	}
 	return r.run(ctx)
 }
@@ -250,6 +254,7 @@ func (r *runner) load(ctx context.Context) error {
 
 // prepare turns the settings into the library's, once for all verbs of the line.
 func (r *runner) prepare() error {
+	r.process.looks = !slices.ContainsFunc(r.line.Verbs, func(v string) bool { return !slices.Contains(looking, v) })
 	engine, warnings, err := engineConfig(r.settings, r.process, r.console.flyway, r.console.redactor)
 	r.warnings(warnings)
 	if err != nil {

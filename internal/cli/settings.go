@@ -25,7 +25,7 @@ import (
 // Flyway warns about a location that is not there and calls a run without migrations a success. As skein both are errors
 // unless a setting says otherwise: a typing error in a path must not look like a deployment.
 func engineConfig(s *config.Settings, p Process, flyway bool, secrets *secret.Redactor) (skein.Config, []config.Warning, error) {
-	d := door{settings: s}
+	d := door{settings: s, process: p}
 	c := skein.Config{
 		ConnectRetries: s.Int("connectRetries"), ConnectRetriesInterval: s.Int("connectRetriesInterval"),
 		InitSQL: s.Text("initSql"), Role: s.Text("skein.role"),
@@ -89,6 +89,7 @@ func engineConfig(s *config.Settings, p Process, flyway bool, secrets *secret.Re
 // door collects what is wrong while settings are read.
 type door struct {
 	settings *config.Settings
+	process  Process
 	mistakes config.Mistakes
 }
 
@@ -106,6 +107,9 @@ func (d *door) addCoded(code, key string, err error) {
 	for _, err := range all {
 		m := config.Mistake{Origin: d.settings.Origin(key), Key: key, Text: err.Error(), Code: code}
 		if e, ok := errors.AsType[*migration.Error](err); ok {
+			m.Hint = e.Hint
+		}
+		if e, ok := errors.AsType[*source.Error](err); ok {
 			m.Hint = e.Hint
 		}
 		d.mistakes = append(d.mistakes, m)
@@ -180,6 +184,7 @@ func orElse(s *config.Settings, key string, otherwise bool) bool {
 func (d *door) sources(dir string, suffixes []string, failOnMissing bool) (scripts, callbacks source.Source) {
 	s := d.settings
 	opt := source.Options{WorkingDirectory: s.Text("workingDirectory"), FailOnMissing: failOnMissing, Suffixes: suffixes}
+	opt.Others = d.others(opt.Wanted)
 	// Relative locations are shown as they were written while they start from the process's own folder.
 	if own, err := os.Getwd(); opt.WorkingDirectory == "" && (err != nil || own != dir) {
 		opt.WorkingDirectory = dir
