@@ -32,7 +32,7 @@ func Adopt(ctx context.Context, cfg Config) (*AdoptResult, error) {
 func (r *run) adopt(ctx context.Context) (adoption.Report, error) {
 	files, callbacks, err := r.cfg.load(ctx)
 	if err != nil {
-		return adoption.Report{}, sourceError(err)
+		return adoption.Report{}, SourceError(err)
 	}
 	notes := r.withoutInitSQL()
 	if err := r.connect(ctx); err != nil {

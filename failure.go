@@ -154,8 +154,9 @@ func decisionError(err error) *Error {
 	return e
 }
 
-// sourceError is a failure to get at the scripts.
-func sourceError(err error) error {
+// SourceError gives a failure to get at scripts or releases, of a Source or a store, as an *Error with the kind that it has;
+// nil stays nil.
+func SourceError(err error) error {
 	if err == nil {
 		return nil
 	}

@@ -28,7 +28,7 @@ func Prepare(ctx context.Context, cfg Config) (*Prepared, error) {
 	var err error
 	cfg.Prepared = nil
 	p.files, p.callbacks, err = cfg.load(ctx)
-	return p, sourceError(err)
+	return p, SourceError(err)
 }
 
 // Files are the files that were loaded, in the order of their locations, then by path, without those of CallbackSource.

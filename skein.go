@@ -95,7 +95,7 @@ func open(ctx context.Context, cfg Config) (*run, error) {
 			lookErr = r.look(ctx, ctx)
 		}
 	}
-	if err := cmp.Or(sourceError(err), lookErr); err != nil {
+	if err := cmp.Or(SourceError(err), lookErr); err != nil {
 		r.close()
 		return nil, r.hidden(err)
 	}

@@ -87,7 +87,7 @@ func surveyFor(ctx context.Context, cfg Config, way way, decide planner) (*Surve
 func (r *run) surveyed(ctx context.Context, result *SurveyResult, decide planner) error {
 	files, callbacks, err := r.cfg.load(ctx)
 	if err != nil {
-		return sourceError(err)
+		return SourceError(err)
 	}
 	if err := r.connect(ctx); err != nil {
 		return err

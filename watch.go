@@ -116,7 +116,7 @@ func (w *watcher) open(ctx context.Context) error {
 	r := w.run
 	var err error
 	if w.files, w.events, err = r.cfg.load(ctx); err != nil {
-		return sourceError(err)
+		return SourceError(err)
 	}
 	r.cfg.InitSQL = "" // it could write
 	if r.conn, err = r.dialBeside(ctx, "skein watch"); err != nil {

@@ -44,7 +44,9 @@ func (r *runner) add(ctx context.Context) int {
 // newFile decides where the new migration goes and what it is called.
 func (r *runner) newFile(ctx context.Context, now time.Time) (string, error) {
 	s := r.settings
-	naming, scripts, err := wire.Scripts(s, r.process.world())
+	world := r.process.world()
+	world.Looks = true
+	naming, scripts, err := wire.Scripts(s, world, false)
 	if err != nil {
 		return "", err
 	}

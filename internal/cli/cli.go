@@ -148,6 +148,8 @@ func (r *runner) main(ctx context.Context) int {
 		return r.add(ctx)
 	case "init":
 		return r.init()
+	case "release create", "release push", "release list", "release diff", "release verify":
+		return r.release(ctx)
 	}
 	return r.run(ctx)
 }
@@ -246,7 +248,9 @@ func (r *runner) use(settings *config.Settings, warnings []config.Warning) error
 
 // prepare turns the settings into the library's, once for all verbs of the line.
 func (r *runner) prepare() error {
-	engine, warnings, err := wire.Engine(r.settings, r.process.world(), r.console.flyway, r.console.redactor)
+	world := r.process.world()
+	world.Looks = !slices.ContainsFunc(r.line.Verbs, func(v string) bool { return !slices.Contains(looking, v) })
+	engine, warnings, err := wire.Engine(r.settings, world, r.console.flyway, r.console.redactor)
 	r.warnings(warnings)
 	if err != nil {
 		return err

@@ -8,6 +8,8 @@ import (
 	"github.com/skein-db/skein/internal/config"
 	"github.com/skein-db/skein/internal/deploy"
 	"github.com/skein-db/skein/internal/pipeline"
+	"github.com/skein-db/skein/internal/wire"
+	"github.com/skein-db/skein/source"
 )
 
 // Exit codes of deployments.
@@ -33,7 +35,7 @@ func (r *runner) overEnvironments(ctx context.Context) int {
 	view := &fleetView{console: r.console}
 	project, err := deploy.Open(deploy.Options{
 		World: r.process.world(), Environments: environments, Secrets: r.console.redactor, Report: view.report,
-		Warn: func(w config.Warning) { r.warnings([]config.Warning{w}) }, Store: r.store,
+		Warn: func(w config.Warning) { r.warnings([]config.Warning{w}) }, Store: func(s *config.Settings) (*source.Store, error) { return wire.Releases(s, r.process.world()) },
 	})
 	if err != nil {
 		return r.fail(err)

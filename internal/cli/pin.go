@@ -83,7 +83,7 @@ func (r *runner) agreed(environment string) error {
 		return &usageError{Message: "pin asks on a terminal, and this is none; nothing was pinned", Hint: "look at what it says, then add --yes"}
 	}
 	_, _ = fmt.Fprintf(r.process.Stderr, "Pin this database as environment %s? [y/N] ", environment) // no terminal, no answer
-	answer, _ := bufio.NewReader(r.process.Stdin).ReadString('\n')                                    // the end of the input is a no
+	answer, _ := bufio.NewReader(r.process.Stdin).ReadString('\n')                                   // the end of the input is a no
 	if slices.Contains([]string{"y", "yes"}, strings.ToLower(strings.TrimSpace(answer))) {
 		return nil
 	}

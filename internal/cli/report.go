@@ -96,7 +96,9 @@ func (p *reporter) close() error {
 }
 
 // hasReport is true of the verbs that run or look at migrations; what adopt, pin and audit say is their own output.
-func hasReport(verb string) bool { return !slices.Contains([]string{"version", "adopt", "pin", "audit"}, verb) }
+func hasReport(verb string) bool {
+	return !slices.Contains([]string{"version", "adopt", "pin", "audit"}, verb)
+}
 
 // reported runs a verb under the reporter's eyes.
 func (r *runner) reported(verb string, run func() outcome) outcome {

@@ -183,6 +183,41 @@ var verbs = []verb{
 		Settings: []string{"init.from", "init.force", "configFileEncoding", "workingDirectory", "outputType"},
 	},
 	{
+		Name: "release create", Summary: "make a release of the scripts: a manifest with their hashes",
+		Text: "Reads all scripts of locations and writes a manifest: each file with its SHA-256, and one digest of the whole. With\n" +
+			"signKey it is signed. Nothing is copied yet, and no database is needed; release push does that. The name is yours:\n" +
+			"up to 100 letters, digits, dots, dashes, underscores and plus signs.",
+		Example:  []string{"release create 2026.11", "release create v7 -locations=git:v7:sql -releaser=ana -signKey=/home/ana/.ssh/id_ed25519"},
+		Settings: []string{"release.file", "locations", "sqlMigrationSuffixes", "skein.releaser", "skein.signKey", "skein.people.*", "outputType"},
+	},
+	{
+		Name: "release push", Summary: "put a release where releases are kept",
+		Text: "Compares the scripts of locations with the manifest, byte for byte, and puts them into releases: the scripts first, the\n" +
+			"manifest last, so that an upload that breaks off is no release; the same command finishes it. A release that is\n" +
+			"there never changes: the same one again is nothing to do, another one of that name is refused.",
+		Example:  []string{"release push 2026.11 -releases=s3://deploy/shop", "release push 2026.11 -releases=filesystem:/srv/releases"},
+		Settings: []string{"skein.releases", "release.file", "locations", "sqlMigrationSuffixes", "skein.signReleases", "skein.people.*", "outputType"},
+	},
+	{
+		Name: "release list", Summary: "show the releases that there are",
+		Text:     "Prints the releases, the oldest first, who made and signed them, and what looks like a release and is none.",
+		Example:  []string{"release list", "release list -releases=s3://deploy/shop -outputType=json"},
+		Settings: []string{"skein.releases", "skein.people.*", "outputType"},
+	},
+	{
+		Name: "release diff", Summary: "compare two releases, or one with the scripts here",
+		Text:     "Prints which files were added (+), removed (-) and changed (~) from the first to the second. With one name the second\nis what locations hold.",
+		Example:  []string{"release diff 2026.10 2026.11", "release diff 2026.11 -locations=filesystem:sql"},
+		Settings: []string{"skein.releases", "locations", "sqlMigrationSuffixes", "outputType"},
+	},
+	{
+		Name: "release verify", Summary: "read all of a release and compare it with its manifest",
+		Text: "Reads every file in the version that the manifest names, compares size and SHA-256, and checks the signature. The exit\n" +
+			"code is 0 when all of it is right, 8 when something is not what it was (1 under the name flyway).",
+		Example:  []string{"release verify 2026.11", "release verify 2026.11 -signReleases=true"},
+		Settings: []string{"skein.releases", "skein.signReleases", "skein.people.*", "outputType"},
+	},
+	{
 		Name: "config explain", Summary: "print every setting in effect and where it came from",
 		Text:    "Lists each effective value, the file and line, variable or flag that gave it, and what it overrode. Passwords are masked.",
 		Example: []string{"config explain", "config explain -configFiles=prod.toml -environment=prod"},
@@ -215,15 +250,22 @@ var laterVerbs = []string{
 // together are the verbs that may stand on one line.
 var together = []string{"migrate", "undo", "info", "validate", "baseline", "repair", "clean", "plan", "testConnection", "version"}
 
+// looking are those of them that change no database.
+var looking = []string{"info", "validate", "plan", "testConnection", "version", "adopt", "watch"}
+
 // grammar is what the verbs add to the command line.
 func grammar(flyway bool) config.Grammar {
 	var g config.Grammar
+	g.Words = map[string]string{}
 	if !flyway {
-		g.Words = map[string]string{"add": "add.description"}
+		g.Words["add"] = "add.description"
 		g.Families = map[string]string{}
 		for _, v := range fleetVerbs {
 			g.Words[v], g.Families[v] = "deploy.environment", "deploy"
 		}
+	}
+	for _, verb := range []string{"release create", "release push", "release diff", "release verify"} {
+		g.Words[verb] = "release.name"
 	}
 	for _, v := range verbs {
 		g.Verbs = append(g.Verbs, v.Name)

@@ -14,9 +14,9 @@ type entry struct {
 	overrode []given
 	// withstood are those that said false of what is Lasting.
 	withstood []Origin
-	secret   bool     // the whole value is one, because secretPlaceholders says so or it came out of a vault
-	settled  bool     // Resolved has put the text in: it is no reference, whatever it looks like
-	hidden   []string // secrets inside the value, which a resolver gave
+	secret    bool     // the whole value is one, because secretPlaceholders says so or it came out of a vault
+	settled   bool     // Resolved has put the text in: it is no reference, whatever it looks like
+	hidden    []string // secrets inside the value, which a resolver gave
 }
 
 type given struct {

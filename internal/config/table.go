@@ -139,6 +139,10 @@ var table = build(append([]Key{
 	{Name: "init.databaseType", Default: "PostgreSQL", Variable: "-", Forms: global, Standing: NoEffect, Note: "Skein is for PostgreSQL only"},
 	{Name: "init.fileName", Default: "skein.toml", Variable: "-", Forms: global, Standing: Refused, Note: "the file is called skein.toml"},
 
+	// What the verbs of releases are about.
+	{Name: "release.name", Variable: "-", Forms: Flag, Note: "the words after a verb of releases"},
+	{Name: "release.file", Variable: "-", Forms: global, Note: "the manifest that release create writes and release push reads; default: <name>.release.json"},
+
 	{Name: "plan.execute", Kind: Boolean, Default: "false", Variable: "-", Forms: Flag, Note: "run it in a transaction, measure, and roll back"},
 	{Name: "plan.format", Default: "table", Variable: "-", Forms: global, Words: []string{"table", "sql"}, Note: "what plan prints; JSON is outputType=json"},
 

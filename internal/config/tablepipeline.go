@@ -7,6 +7,7 @@ var pipelineKeys = []Key{
 	{Name: "skein.releases", Forms: global, Whole: true, Shape: Location, Note: "where releases are kept: filesystem:releases or s3://bucket/prefix"},
 	{Name: "skein.releaser", Forms: global, Note: "who deploys; default: the user of the operating system"},
 	{Name: "skein.people.*", Kind: Map, Lists: true, Forms: Conf | TOML, Shape: PublicKey, Note: "the public keys of a person: ssh-ed25519 AAAA…, or ed25519 and 32 bytes in base64; in files only"},
+	{Name: "skein.signKey", Forms: global, Note: "the private key that signs: a file of OpenSSH's or PKCS 8, ed25519; a .pub file asks the ssh-agent"},
 	{Name: "skein.signReleases", Kind: Boolean, Default: "false", Forms: global, Note: "refuse a release that nobody of people has signed"},
 	{Name: "skein.allowBarePrefix", Kind: Boolean, Default: "false", Forms: global, Note: "deploy from files without a manifest; never to production"},
 	{Name: "skein.barePrefixQuiet", Default: "5m", Forms: global, Shape: Duration, Note: "for how long such files must have been unchanged"},

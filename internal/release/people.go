@@ -113,3 +113,15 @@ func (m Manifest) CheckSignature(people People) error {
 	}
 	return signedBy("release "+m.Name, m.Author, m.Signature, NamespaceManifest, m.payload(), people)
 }
+
+// Signer is the key that has signed the manifest as it is here, whoever's it is.
+func (m Manifest) Signer() (PublicKey, error) {
+	if m.Signature == nil {
+		return PublicKey{}, &SignatureError{What: "release " + m.Name, Reason: ErrUnsigned.Error(), Hint: "sign it: set signKey to a private key of yours", Err: ErrUnsigned}
+	}
+	key, err := m.Signature.check(NamespaceManifest, m.payload())
+	if err != nil {
+		err = &SignatureError{What: "release " + m.Name, Reason: err.Error(), Hint: "take it from where it was made; nothing was run", Err: err}
+	}
+	return key, err
+}

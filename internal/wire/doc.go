@@ -18,6 +18,8 @@ type World struct {
 	// Dir is the working directory, Home the user's, Install the executable's; "" leaves Home or Install out.
 	Dir, Home, Install string
 	Stdin              io.Reader
+	// Looks says that no database is changed: a bare prefix of S3 is then read as it is.
+	Looks bool
 }
 
 // ownVariables are SKEIN_ variables that are no settings.

@@ -26,7 +26,7 @@ import (
 // Flyway warns about a location that is not there and calls a run without migrations a success. As skein both are errors
 // unless a setting says otherwise: a typing error in a path must not look like a deployment.
 func Engine(s *config.Settings, w World, flyway bool, secrets *secret.Redactor) (skein.Config, []config.Warning, error) {
-	d := door{settings: s}
+	d := door{settings: s, world: w}
 	c := skein.Config{
 		ConnectRetries: s.Int("connectRetries"), ConnectRetriesInterval: s.Int("connectRetriesInterval"),
 		InitSQL: s.Text("initSql"), Role: s.Text("skein.role"),
@@ -87,9 +87,7 @@ func Engine(s *config.Settings, w World, flyway bool, secrets *secret.Redactor) 
 		c.OtherIdentities = append(c.OtherIdentities, identity(name, func(field string) string { return fields[field] }))
 	}
 	slices.SortFunc(c.OtherIdentities, func(a, b skein.Identity) int { return strings.Compare(a.Environment, b.Environment) })
-	if c.Releaser = cmp.Or(s.Text("skein.releaser"), w.Variable("USER"), w.Variable("LOGNAME"), w.Variable("USERNAME")); c.Releaser == "" {
-		c.Releaser = account()
-	}
+	c.Releaser = Releaser(s, w)
 	c.SecretPlaceholders, c.Secrets = s.SecretPlaceholders(), map[string]string{}
 	for name, text := range s.SecretsByName() {
 		c.Secrets[name] = text.Reveal()
@@ -97,8 +95,12 @@ func Engine(s *config.Settings, w World, flyway bool, secrets *secret.Redactor) 
 	return c, warnings, nil
 }
 
-// account is the user of the operating system; containers have no variable that names it.
-func account() string {
+// Releaser is who acts: the setting releaser, else the user of the operating system.
+func Releaser(s *config.Settings, w World) string {
+	if name := cmp.Or(s.Text("skein.releaser"), w.Variable("USER"), w.Variable("LOGNAME"), w.Variable("USERNAME")); name != "" {
+		return name
+	}
+	// containers have no variable that names it
 	if u, err := user.Current(); err == nil {
 		return u.Username
 	}
@@ -110,11 +112,12 @@ func identity(environment string, field func(string) string) skein.Identity {
 	return skein.Identity{Environment: environment, System: field("system"), Cluster: field("cluster"), Database: field("database"), Host: field("host")}
 }
 
-// Scripts gives how scripts are named and where they are; a missing folder is none. Its error is config.Mistakes.
-func Scripts(s *config.Settings, w World) (migration.Naming, source.Source, error) {
-	d := door{settings: s}
+// Scripts gives how scripts are named and where they are; a missing folder is none, or an error of Load. Its own error is
+// config.Mistakes.
+func Scripts(s *config.Settings, w World, failOnMissing bool) (migration.Naming, source.Source, error) {
+	d := door{settings: s, world: w}
 	naming := d.naming()
-	scripts, _ := d.sources(w.Dir, naming.Suffixes, false)
+	scripts, _ := d.sources(w.Dir, naming.Suffixes, failOnMissing)
 	if len(d.mistakes) > 0 {
 		return naming, nil, d.mistakes
 	}
@@ -124,6 +127,7 @@ func Scripts(s *config.Settings, w World) (migration.Naming, source.Source, erro
 // door collects what is wrong while settings are read.
 type door struct {
 	settings *config.Settings
+	world    World
 	mistakes config.Mistakes
 }
 
@@ -141,6 +145,9 @@ func (d *door) addCoded(code, key string, err error) {
 	for _, err := range all {
 		m := config.Mistake{Origin: d.settings.Origin(key), Key: key, Text: err.Error(), Code: code}
 		if e, ok := errors.AsType[*migration.Error](err); ok {
+			m.Hint = e.Hint
+		}
+		if e, ok := errors.AsType[*source.Error](err); ok {
 			m.Hint = e.Hint
 		}
 		d.mistakes = append(d.mistakes, m)
@@ -215,6 +222,7 @@ func orElse(s *config.Settings, key string, otherwise bool) bool {
 func (d *door) sources(dir string, suffixes []string, failOnMissing bool) (scripts, callbacks source.Source) {
 	s := d.settings
 	opt := source.Options{WorkingDirectory: s.Text("workingDirectory"), FailOnMissing: failOnMissing, Suffixes: suffixes}
+	opt.Others = d.others(opt.Wanted)
 	// Relative locations are shown as they were written while they start from the process's own folder.
 	if own, err := os.Getwd(); opt.WorkingDirectory == "" && (err != nil || own != dir) {
 		opt.WorkingDirectory = dir

@@ -8,6 +8,8 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -31,8 +33,8 @@ type Config struct {
 	PathStyle bool
 	// Credentials are asked for when the first request is made, and again shortly before they expire.
 	Credentials func(context.Context) (aws.Credentials, error)
-	// Transport makes the connections; nil is http.DefaultTransport with as many idle connections as are used at once.
-	Transport http.RoundTripper
+	// RootCAs are those that the server's certificate may be signed by; nil: those of the system.
+	RootCAs *x509.CertPool
 	// Stall is how long nothing may arrive before a transfer is begun again; 0 is 20 seconds.
 	Stall time.Duration
 	// Attempts is how often a request is made before it has failed; 0 is 5.
@@ -53,10 +55,10 @@ type Client struct {
 
 // New makes a client. Nothing is asked yet.
 func New(c Config) *Client {
-	if c.Transport == nil {
-		t := http.DefaultTransport.(*http.Transport).Clone()
-		t.MaxIdleConnsPerHost, t.DisableCompression = 16, true // objects arrive as they were stored
-		c.Transport = t
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.MaxIdleConnsPerHost, t.DisableCompression = 16, true // objects arrive as they were stored
+	if c.RootCAs != nil {
+		t.TLSClientConfig = &tls.Config{RootCAs: c.RootCAs}
 	}
 	if c.Stall == 0 {
 		c.Stall = 20 * time.Second
@@ -68,7 +70,7 @@ func New(c Config) *Client {
 		c.Pause = 200 * time.Millisecond
 	}
 	return &Client{Config: c, regions: map[string]string{}, http: &http.Client{
-		Transport: c.Transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		Transport: t, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
 }
 
@@ -132,7 +134,7 @@ func (c *Client) once(ctx context.Context, k call) (*answer, error) {
 	region := c.region(k.bucket)
 	a, err := c.send(ctx, k, region)
 	f, ok := errors.AsType[*fault](err)
-	if !ok || f.region == "" || f.region == region || c.Endpoint != "" {
+	if !ok || f.region == "" || f.region == region {
 		return a, err
 	}
 	c.mu.Lock()

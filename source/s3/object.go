@@ -47,8 +47,13 @@ type reader struct {
 	at     int64
 	hash   hash.Hash // of all that came
 	md5    bool      // the ETag is one
-	cuts   int       // without anything that arrived between them
+	cuts   int       // without much that arrived between them
+	since  int64     // where the first of these was
 }
+
+// much is what has to arrive after a cut so that it does not count any more: a large object over a bad network takes many
+// requests, and a small one that never comes through is given up.
+const much = 1 << 20
 
 // begin asks for what is still missing.
 func (r *reader) begin() error {
@@ -114,7 +119,6 @@ func (r *reader) Read(p []byte) (int, error) {
 		_, _ = r.hash.Write(p[:n]) // a hash takes everything
 		switch {
 		case n > 0:
-			r.cuts = 0
 			return n, nil // what err says is asked again
 		case err == nil:
 			continue
@@ -136,6 +140,12 @@ func (r *reader) again(cut error) error {
 	r.close(r.body)
 	if r.ctx.Err() != nil {
 		return r.ctx.Err()
+	}
+	if r.at-r.since >= much {
+		r.cuts = 0
+	}
+	if r.cuts == 0 {
+		r.since = r.at
 	}
 	if r.cuts++; r.cuts >= r.client.Attempts {
 		return r.client.explain(r.wanted(), fmt.Errorf("the transfer broke off at byte %d of %d: %w (%d times)", r.at, r.object.Size, cut, r.cuts))

@@ -86,7 +86,7 @@ func (s scripts) usable(all listing) error {
 	if why := s.opt.Bare.Refused; why != "" {
 		return refuse(source.Refused, why, s.opt.Bare.Hint)
 	}
-	if wait := s.opt.Bare.Quiet - all.now.Sub(all.newest); wait > 0 {
+	if wait := s.opt.Bare.Quiet - all.now.Sub(all.newest); s.opt.Bare.Quiet > 0 && wait > 0 {
 		return refuse(source.Refused, fmt.Sprintf("something was written here at %s, and barePrefixQuiet is %v", all.newest.UTC().Format("15:04:05 MST"), s.opt.Bare.Quiet),
 			fmt.Sprintf("somebody may still be copying: wait %v and run the command again, or make a release: skein release create", (wait+time.Second).Truncate(time.Second)))
 	}
