@@ -55,10 +55,8 @@ func (r *run) stillApproved(plan migration.Plan) error {
 		return nil
 	}
 	rest := plan.Steps
-	if left := len(r.approved) - len(rest); left > 0 { // planned anew after a break: the first steps are done
-		r.approved = r.approved[left:]
-	}
-	if slices.EqualFunc(r.approved, rest, func(a, b migration.Step) bool { return a.Script == b.Script }) {
+	done := len(r.approved) - len(rest) // planned anew after a break, the first steps may be done, by this run
+	if done >= 0 && done <= r.finished && slices.EqualFunc(r.approved[done:], rest, func(a, b migration.Step) bool { return a.Script == b.Script }) {
 		return nil
 	}
 	return unexpected("what is to run", fmt.Sprintf("%d scripts", len(r.approved)), fmt.Sprintf("%d scripts", len(rest)), "a callback has changed the history: look at skein plan")

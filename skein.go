@@ -75,6 +75,7 @@ type run struct {
 
 	place                locality
 	approved             []migration.Step // what Config.Expect was found to hold of
+	finished             int              // steps that were recorded
 	audited, auditedPlan string           // what the audit says to have begun, and of which plan; "": nothing
 }
 

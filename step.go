@@ -132,6 +132,7 @@ func (s *step) done(took time.Duration) {
 	r.longest = max(r.longest, took)
 	r.changed()
 	r.rows = append(r.rows, s.row)
+	r.finished++
 	if !r.cfg.SkipExecutingMigrations {
 		r.report(StepDone{Script: s.Script, Index: s.index, Total: s.total, Took: took, Statements: s.x.done})
 	}

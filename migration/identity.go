@@ -53,10 +53,8 @@ func (i Identity) same(other Identity) bool {
 }
 
 func sharesMember(a, b string) bool {
-	members := strings.Split(b, ",")
-	return slices.ContainsFunc(strings.Split(a, ","), func(name string) bool {
-		return slices.Contains(members, strings.TrimSpace(name))
-	})
+	members := strings.Split(strings.ReplaceAll(b, " ", ""), ",")
+	return slices.ContainsFunc(strings.Split(strings.ReplaceAll(a, " ", ""), ","), func(name string) bool { return slices.Contains(members, name) })
 }
 
 // Pin is what the database itself holds of its identity: its row in the side table.
