@@ -143,7 +143,7 @@ func checkShape(k Key, e *entry, f *findings) {
 		if checkReference(k, e, item, f) {
 			continue
 		}
-		wrong, hint := k.Shape.check(item)
+		hint, wrong := k.Shape.check(item)
 		switch {
 		case wrong == nil:
 		case k.holdsSecrets() && k.Kind != Map:

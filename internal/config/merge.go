@@ -15,6 +15,7 @@ type entry struct {
 	// withstood are those that said false of what is Lasting.
 	withstood []Origin
 	secret    bool     // the whole value is one, because secretPlaceholders says so or it came out of a vault
+	settled   bool     // Resolved has put the text in: it is no reference, whatever it looks like
 	hidden    []string // secrets inside the value, which a resolver gave
 }
 

@@ -67,7 +67,7 @@ func TestResolved(t *testing.T) {
 		}
 		s := load(t, nil, args...)
 		a := &answers{texts: texts}
-		got := ""
+		var got string
 		now, err := s.Resolved(t.Context(), a.ask, "url", "user", "password", "jdbcProperties")
 		if err != nil {
 			got = err.Error()

@@ -38,35 +38,35 @@ func (s Shape) String() string {
 }
 
 // check says what is wrong with a text, and what to write. It quotes nothing: the text may be a secret.
-func (s Shape) check(text string) (wrong error, hint string) {
+func (s Shape) check(text string) (hint string, wrong error) {
 	if text == "" {
-		return nil, ""
+		return "", nil
 	}
 	switch s {
 	case Duration:
 		_, err := ParseDuration(text)
-		return err, "write 90s, 30m, 24h or 2d"
+		return "write 90s, 30m, 24h or 2d", err
 	case Share:
 		_, err := ParseAmount(text)
-		return err, "write a number or a percentage: 0, 5, 2%"
+		return "write a number or a percentage: 0, 5, 2%", err
 	case Wave:
 		if text == "rest" {
-			return nil, ""
+			return "", nil
 		}
 		amount, err := ParseAmount(text)
 		if err == nil && amount.Count == 0 && amount.Percent == 0 {
 			err = errors.New("is a wave of nothing")
 		}
-		return err, "write 1, 10% or rest"
+		return "write 1, 10% or rest", err
 	case PublicKey:
 		_, err := ParsePublicKey(text)
-		return err, "write the line of a file such as ~/.ssh/id_ed25519.pub"
+		return "write the line of a file such as ~/.ssh/id_ed25519.pub", err
 	case TimeZone:
 		if text == "Local" {
-			return errors.New("is another zone on each machine"), "write Europe/Berlin, America/New_York or UTC"
+			return "write Europe/Berlin, America/New_York or UTC", errors.New("is another zone on each machine")
 		}
 		if _, err := time.LoadLocation(text); err != nil {
-			return errors.New("is no time zone that this machine knows"), "write Europe/Berlin, America/New_York or UTC"
+			return "write Europe/Berlin, America/New_York or UTC", errors.New("is no time zone that this machine knows")
 		}
 	case Location:
 		return checkLocation(text)
@@ -76,31 +76,31 @@ func (s Shape) check(text string) (wrong error, hint string) {
 		return checkURL(text, "smtp", "smtps")
 	case Mail:
 		if _, err := mail.ParseAddress(text); err != nil {
-			return errors.New("is no mail address"), "write ops@example.com or Ops <ops@example.com>"
+			return "write ops@example.com or Ops <ops@example.com>", errors.New("is no mail address")
 		}
 	}
-	return nil, ""
+	return "", nil
 }
 
-func checkLocation(text string) (error, string) {
-	const hint = "write filesystem:releases or s3://bucket/prefix"
+func checkLocation(text string) (hint string, wrong error) {
+	hint = "write filesystem:releases or s3://bucket/prefix"
 	switch kind, rest, found := strings.Cut(text, ":"); {
 	case !found, len(kind) == 1: // a folder; C:\releases
 	case !slices.Contains([]string{"filesystem", "s3"}, kind):
-		return errors.New("is no place that releases can be kept in"), hint
+		return hint, errors.New("is no place that releases can be kept in")
 	case strings.Trim(rest, "/") == "":
-		return errors.New("names no place"), hint
+		return hint, errors.New("names no place")
 	}
-	return nil, ""
+	return "", nil
 }
 
-func checkURL(text string, schemes ...string) (error, string) {
-	hint := "write " + strings.Join(schemes, "://… or ") + "://…"
+func checkURL(text string, schemes ...string) (hint string, wrong error) {
+	hint = "write " + strings.Join(schemes, "://… or ") + "://…"
 	u, err := url.Parse(text)
 	if err != nil || !slices.Contains(schemes, u.Scheme) || u.Host == "" {
-		return errors.New("is no URL of the right kind"), hint
+		return hint, errors.New("is no URL of the right kind")
 	}
-	return nil, ""
+	return "", nil
 }
 
 // ParseDuration reads "90s", "30m", "24h", "2d" (days of 24 hours), sums such as "1d12h", and "0". Less than nothing is

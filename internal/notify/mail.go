@@ -35,7 +35,7 @@ func (s Settings) mail(ctx context.Context, m Message) error {
 	if err != nil {
 		return passing(u.Hostname(), err)
 	}
-	defer client.Close()
+	defer func() { _ = client.Close() }() // it is closed already after QUIT
 	if err := s.login(client, u); err != nil {
 		return passing(u.Hostname(), err)
 	}
@@ -84,7 +84,7 @@ func (s Settings) dial(ctx context.Context, u *url.URL) (*smtp.Client, error) {
 	}
 	client, err := smtp.NewClient(conn, u.Hostname())
 	if err != nil {
-		conn.Close()
+		_ = conn.Close()
 		return nil, err
 	}
 	if implicit {
@@ -92,7 +92,7 @@ func (s Settings) dial(ctx context.Context, u *url.URL) (*smtp.Client, error) {
 	}
 	if offered, _ := client.Extension("STARTTLS"); offered {
 		if err := client.StartTLS(s.tls(u.Hostname())); err != nil {
-			client.Close()
+			_ = client.Close()
 			return nil, err
 		}
 	}

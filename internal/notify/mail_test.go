@@ -69,7 +69,7 @@ func serveMail(t *testing.T, m *mailServer) (address string, trust *tls.Config) 
 			group.Go(func() { m.serve(conn) })
 		}
 	})
-	t.Cleanup(func() { m.listener.Close(); group.Wait() })
+	t.Cleanup(func() { _ = m.listener.Close(); group.Wait() })
 	return m.listener.Addr().String(), &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
 }
 

@@ -60,7 +60,7 @@ func File(path string) (secret.Text, error) {
 		}
 		return secret.Text{}, err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	raw, err := io.ReadAll(io.LimitReader(f, maxSecret+1))
 	switch {
 	case err != nil:
