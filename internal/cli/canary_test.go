@@ -2,7 +2,9 @@ package cli
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -30,6 +32,8 @@ const (
 type canaryWay struct {
 	args, env []string
 	files     map[string]string
+	late      bool // the secret is not known, to anybody, before a connection is made
+	few       bool // a close relation of another way: by default it meets canaryFew alone
 }
 
 // canaryWays are all of them; host is "127.0.0.1:5432/database".
@@ -39,6 +43,7 @@ func canaryWays(user, host, vault string) map[string]canaryWay {
 	toml := func(password, more string) map[string]string {
 		return map[string]string{"flyway.toml": "[environments.default]\nurl = 'jdbc:postgresql://" + host + u + "'\npassword = " + password + "\n" + more}
 	}
+	cloud := []string{"AWS_ENDPOINT_URL=" + vault, "AWS_REGION=eu-west-1", "AWS_ACCESS_KEY_ID=AKIDENV", "AWS_SECRET_ACCESS_KEY=k"}
 	quoted := `"` + strings.ReplaceAll(canary, `"`, `\"`) + `"`
 	// Where the way gives the secret under another name than the password, the scripts find it as ${echo} too.
 	return map[string]canaryWay{
@@ -60,7 +65,56 @@ func canaryWays(user, host, vault string) map[string]canaryWay {
 		"secret placeholder":  {args: []string{jdbc + u, "-placeholders.licence=" + canary, "-secretPlaceholders=Licence"}},
 		"placeholder's name":  {args: []string{jdbc + u, "-placeholders.api_token=" + canary}},
 		"jdbc property":       {args: []string{jdbc + u, "-jdbcProperties.password=" + canary}},
+		"env reference":       {files: toml(`"env:SHOP_PW"`, ""), env: []string{"SHOP_PW=" + canary}, late: true, few: true},
+		"reference in conf":   {args: []string{jdbc + u}, env: []string{"SHOP_PW=" + canary}, files: map[string]string{"flyway.conf": "flyway.password=env:SHOP_PW\n"}, late: true, few: true},
+		"reference in flag":   {args: []string{jdbc + u, "-password=env:SHOP_PW"}, env: []string{"SHOP_PW=" + canary}, late: true, few: true},
+		"file reference":      {files: withFile(toml(`"file:pw.txt"`, ""), "pw.txt", canary+"\n"), late: true, few: true},
+		"exec reference":      {files: withFile(toml(`"exec:sh -c 'echo ignored >&2; cat pw.txt'"`, ""), "pw.txt", canary+"\n"), late: true, few: true},
+		"vault reference":     {files: toml(`"vault:shop#password"`, "[environments.default.resolvers.vault]\nurl = '"+vault+"'\ntoken = 'env:VAULT_TOK'\n"), env: []string{"VAULT_TOK=t"}, late: true, few: true},
+		"AWS reference":       {files: toml(`"aws-secretsmanager:login"`, ""), env: cloud, late: true},
+		"SSM reference":       {files: toml(`"aws-ssm-parameter:/shop/pw"`, ""), env: cloud, late: true, few: true},
+		"URL reference":       {args: []string{"-url=env:SHOP_URL"}, env: []string{"SHOP_URL=jdbc:postgresql://" + host + u + "&password=" + url.QueryEscape(canary)}, late: true, few: true},
+		"login of RDS":        {args: []string{"-url=aws-secretsmanager:rds"}, env: cloud, late: true, few: true},
+		"plain password":      {args: []string{jdbc + u, "-password=plain:" + canary}, few: true},
+		"notify's key":        {args: []string{jdbc + u, "-notify.webhookSecret=" + canary}, few: true},
+		"mail's password":     {args: []string{jdbc + u, "-notify.smtp=smtp://me:" + url.QueryEscape(canary) + "@mail"}, few: true},
+		"a target's password": {args: []string{jdbc + u, "-targets=eu=postgres://me:" + url.QueryEscape(canary) + "@h/x"}, few: true},
 		"resolved initSql":    {env: []string{"SHOP_PW=" + canary}, files: toml("''", "initSql = \"select set_config('shop.key', $q$ ${env.SHOP_PW}$q$, false)\"\n")},
+	}
+}
+
+// withFile is files and one more.
+func withFile(files map[string]string, name, text string) map[string]string {
+	files[name] = text
+	return files
+}
+
+// canaryRDS is a login as RDS keeps it.
+func canaryRDS(user, host string) string {
+	server, database, _ := strings.Cut(host, "/")
+	name, port, _ := strings.Cut(server, ":")
+	raw, _ := json.Marshal(map[string]any{"engine": "postgres", "host": name, "port": json.Number(port), "dbname": database, "username": user, "password": canary})
+	return string(raw)
+}
+
+// canaryService answers as Vault, Secrets Manager and the Systems Manager do. rds gives the secret rds.
+func canaryService(w http.ResponseWriter, r *http.Request, rds string) {
+	body, _ := io.ReadAll(r.Body)
+	say := func(form, text string) {
+		raw, _ := json.Marshal(text)
+		fmt.Fprintf(w, form, raw)
+	}
+	switch r.Header.Get("X-Amz-Target") + " " + string(body) {
+	case `secretsmanager.GetSecretValue {"SecretId":"login"}`:
+		raw, _ := json.Marshal(map[string]string{"username": "not asked for", "password": canary})
+		say(`{"SecretString":%s}`, string(raw))
+	case `secretsmanager.GetSecretValue {"SecretId":"rds"}`:
+		say(`{"SecretString":%s}`, rds)
+	case `AmazonSSM.GetParameter {"Name":"/shop/pw","WithDecryption":true}`:
+		say(`{"Parameter":{"Value":%s}}`, canary)
+	default:
+		name := map[string]string{"/v1/secret/data/shop": "password", "/v1/secret/data/all": "flyway.password"}[r.URL.Path]
+		fmt.Fprintf(w, `{"data":{"data":{%q:%q},"metadata":{}}}`, name, canary)
 	}
 }
 
@@ -83,6 +137,10 @@ var canaryVerbs = []string{
 	"repair -placeholders.fail=yes", "repair", "clean -cleanDisabled=false -placeholders.fail=yes", "clean -cleanDisabled=false",
 	"config explain", "version", "help",
 }
+
+// canaryFew are some of them, for ways in that differ from another only in where the secret is found.
+var canaryFew = []string{"migrate -dryRunOutput=out/dry.sql", "migrate -placeholders.stop=yes -reportEnabled=true -reportFilename=out/report", "repair -markApplied=2 -reason=CANARY",
+	"migrate -placeholders.fail=yes -table=other -baselineOnMigrate=true", "plan --execute", "config explain", "clean -cleanDisabled=false"}
 
 // canaryEverything has each way in meet every output, where else it meets one of them.
 var canaryEverything = os.Getenv("SKEIN_CANARY") == "all"
@@ -167,11 +225,6 @@ func canaryRun(t *testing.T, dir string, way canaryWay, line []string) string {
 // way meets one of the outputs, together all; SKEIN_CANARY=all has them meet each.
 func TestNoCanaryLeaves(t *testing.T) {
 	t.Parallel()
-	vault := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		name := map[string]string{"/v1/secret/data/shop": "password", "/v1/secret/data/all": "flyway.password"}[r.URL.Path]
-		fmt.Fprintf(w, `{"data":{"data":{%q:%q},"metadata":{}}}`, name, canary)
-	}))
-	t.Cleanup(vault.Close)
 	var lines, places atomic.Int64
 	t.Cleanup(func() { t.Logf("%d command lines, %d places masked", lines.Load(), places.Load()) })
 	for i, name := range slices.Sorted(maps.Keys(canaryWays("u", "h/d", ""))) {
@@ -179,7 +232,15 @@ func TestNoCanaryLeaves(t *testing.T) {
 			t.Parallel()
 			db := pgtest.New(t)
 			user, host := canaryServer(t, db.URL)
-			c := &canaryCase{db: db, way: canaryWays(user, host, vault.URL)[name], dir: t.TempDir()}
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if !strings.HasPrefix(r.Header.Get("Authorization"), "AWS4-HMAC-SHA256 ") && r.Header.Get("X-Amz-Target") != "" {
+					w.WriteHeader(http.StatusForbidden)
+					return
+				}
+				canaryService(w, r, canaryRDS(user, host))
+			}))
+			t.Cleanup(server.Close)
+			c := &canaryCase{db: db, way: canaryWays(user, host, server.URL)[name], dir: t.TempDir()}
 			for j, output := range canaryOutputs {
 				if canaryEverything || i%len(canaryOutputs) == j {
 					c.meets(t, output)
@@ -208,8 +269,17 @@ func (c *canaryCase) meets(t *testing.T, output []string) {
 		}
 	}
 	way, masked := c.way, 0
-	way.args = append(slices.Clone(way.args), "-placeholders.echo="+canary)
-	for _, verb := range canaryVerbs {
+	args := way.args
+	verbs, least := canaryVerbs, 100
+	if way.few && !canaryEverything {
+		verbs, least = canaryFew, 20
+	}
+	for _, verb := range verbs {
+		echo := canary
+		if way.late && verb == "config explain" {
+			echo = "nobody can know it yet"
+		}
+		way.args = append(slices.Clone(args), "-placeholders.echo="+echo)
 		line := append(slices.Clone(output), strings.Fields(verb)...)
 		for i, word := range line {
 			line[i] = strings.ReplaceAll(word, "CANARY", canary)
@@ -233,7 +303,7 @@ func (c *canaryCase) meets(t *testing.T, output []string) {
 		c.lines++
 	}
 	// The notices, errors and rows of these lines hold it several hundred times.
-	if masked < 100 {
+	if masked < least {
 		t.Errorf("only %d places were masked: the scripts do not say what they are to say", masked)
 	}
 	c.masked += masked

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -17,7 +18,7 @@ import (
 	"github.com/skein-db/skein/internal/secret/aws"
 )
 
-var authorization = regexp.MustCompile(`^AWS4-HMAC-SHA256 Credential=([A-Z0-9]+)/(\d{8})/([a-z0-9-]+)/secretsmanager/aws4_request, SignedHeaders=([a-z0-9;-]+), Signature=([0-9a-f]{64})$`)
+var authorization = regexp.MustCompile(`^AWS4-HMAC-SHA256 Credential=([A-Z0-9]+)/(\d{8})/([a-z0-9-]+)/(secretsmanager|ssm)/aws4_request, SignedHeaders=([a-z0-9;-]+), Signature=([0-9a-f]{64})$`)
 
 // keys of the test's account: access key → secret key, session token.
 var keys = map[string][2]string{
@@ -40,7 +41,7 @@ func signed(r *http.Request, body []byte) string {
 	}
 	var canonical strings.Builder
 	canonical.WriteString("POST\n/\n\n")
-	for _, name := range strings.Split(m[4], ";") {
+	for _, name := range strings.Split(m[5], ";") {
 		value := r.Header.Get(name)
 		switch name {
 		case "host":
@@ -51,24 +52,24 @@ func signed(r *http.Request, body []byte) string {
 		canonical.WriteString(name + ":" + value + "\n")
 	}
 	sum := sha256.Sum256(body)
-	canonical.WriteString("\n" + m[4] + "\n" + hex.EncodeToString(sum[:]))
+	canonical.WriteString("\n" + m[5] + "\n" + hex.EncodeToString(sum[:]))
 	mac := func(key []byte, text string) []byte {
 		h := hmac.New(sha256.New, key)
 		h.Write([]byte(text))
 		return h.Sum(nil)
 	}
 	key := []byte("AWS4" + account[0])
-	for _, part := range []string{m[2], m[3], "secretsmanager", "aws4_request"} {
+	for _, part := range []string{m[2], m[3], m[4], "aws4_request"} {
 		key = mac(key, part)
 	}
 	request := sha256.Sum256([]byte(canonical.String()))
-	scope := m[2] + "/" + m[3] + "/secretsmanager/aws4_request"
+	scope := m[2] + "/" + m[3] + "/" + m[4] + "/aws4_request"
 	want := hex.EncodeToString(mac(key, "AWS4-HMAC-SHA256\n"+date+"\n"+scope+"\n"+hex.EncodeToString(request[:])))
-	if want != m[5] {
+	if want != m[6] {
 		return "the signature is wrong"
 	}
 	for _, name := range []string{"host", "x-amz-date", "x-amz-target"} {
-		if !strings.Contains(";"+m[4]+";", ";"+name+";") {
+		if !strings.Contains(";"+m[5]+";", ";"+name+";") {
 			return name + " is not signed"
 		}
 	}
@@ -99,7 +100,10 @@ func service(t *testing.T) *httptest.Server {
 				</Credentials></AssumeRoleWithWebIdentityResult></AssumeRoleWithWebIdentityResponse>`)
 			return
 		}
-		if fault := signed(r, body); fault != "" || r.Header.Get("X-Amz-Target") != "secretsmanager.GetSecretValue" {
+		if fault := signed(r, body); fault == "" && r.Header.Get("X-Amz-Target") == "AmazonSSM.GetParameter" {
+			parameter(w, string(body))
+			return
+		} else if fault != "" || r.Header.Get("X-Amz-Target") != "secretsmanager.GetSecretValue" {
 			w.WriteHeader(http.StatusBadRequest)
 			fmt.Fprintf(w, `{"__type":"InvalidSignatureException","message":%q}`, fault)
 			return
@@ -178,5 +182,85 @@ func TestRead(t *testing.T) {
 	_, err := aws.Account{Env: env}.Read(t.Context(), "x")
 	if err == nil || !strings.HasSuffix(err.Error(), "no region is known: set AWS_REGION") {
 		t.Errorf("without a region: %v", err)
+	}
+}
+
+// parameter answers as the Systems Manager does.
+func parameter(w http.ResponseWriter, body string) {
+	switch body {
+	case `{"Name":"/shop/pw","WithDecryption":true}`:
+		fmt.Fprint(w, `{"Parameter":{"Name":"/shop/pw","Type":"SecureString","Value":"canary-parameter"}}`)
+	case `{"Name":"/none","WithDecryption":true}`:
+		w.WriteHeader(http.StatusBadRequest)
+		fmt.Fprint(w, `{"__type":"ParameterNotFound"}`)
+	default:
+		w.WriteHeader(http.StatusBadRequest)
+		fmt.Fprint(w, `{"__type":"AccessDeniedException","message":"no"}`)
+	}
+}
+
+func TestParameter(t *testing.T) {
+	t.Parallel()
+	api := service(t)
+	account := aws.Account{Env: []string{"AWS_ACCESS_KEY_ID=AKIDENV", "AWS_SECRET_ACCESS_KEY=canary-env", "AWS_REGION=eu-west-1", "AWS_ENDPOINT_URL_SSM=" + api.URL}}
+	for name, want := range map[string]string{
+		"/shop/pw": "canary-parameter",
+		"/none":    "AWS Systems Manager: /none: there is no such parameter in this region and account",
+		"/other":   "AWS Systems Manager: /other: no (the permission is ssm:GetParameter, and kms:Decrypt for a key of one's own)",
+	} {
+		got, err := account.Parameter(t.Context(), name)
+		text := got.Reveal()
+		if err != nil {
+			text = err.Error()
+		}
+		if text != want {
+			t.Errorf("%s:\n got %s\nwant %s", name, text, want)
+		}
+	}
+}
+
+// The token is a request that RDS could check: its signature is computed anew from its parts.
+func TestToken(t *testing.T) {
+	t.Parallel()
+	account := aws.Account{Env: []string{"AWS_ACCESS_KEY_ID=AKIDENV", "AWS_SECRET_ACCESS_KEY=canary-env", "AWS_SESSION_TOKEN=session", "AWS_REGION=us-east-1"}}
+	for _, c := range []struct{ region, host, want string }{
+		{"", "shop.cluster-abc.eu-west-1.rds.amazonaws.com", "eu-west-1"}, {"", "shop.abc.us-gov-west-1.rds.amazonaws.com", "us-gov-west-1"},
+		{"", "shop.abc.cn-north-1.rds.amazonaws.com.cn", "cn-north-1"}, {"ap-south-1", "shop.abc.eu-west-1.rds.amazonaws.com", "ap-south-1"}, {"", "db.example.com", "us-east-1"},
+	} {
+		text, err := account.Token(t.Context(), c.region, c.host, 5432, "app user")
+		if err != nil {
+			t.Fatal(err)
+		}
+		token := text.Reveal()
+		u, err := url.Parse("https://" + token)
+		if err != nil || !strings.HasPrefix(token, c.host+":5432/?") {
+			t.Fatalf("%v: %s", err, token)
+		}
+		q := u.Query()
+		if q.Get("Action") != "connect" || q.Get("DBUser") != "app user" || q.Get("X-Amz-Expires") != "900" || q.Get("X-Amz-SignedHeaders") != "host" || q.Get("X-Amz-Security-Token") != "session" {
+			t.Errorf("%s: %v", c.host, q)
+		}
+		date := q.Get("X-Amz-Date")
+		scope := date[:8] + "/" + c.want + "/rds-db/aws4_request"
+		if q.Get("X-Amz-Credential") != "AKIDENV/"+scope {
+			t.Errorf("%s: the credential is %s, want %s", c.host, q.Get("X-Amz-Credential"), scope)
+		}
+		signature := q.Get("X-Amz-Signature")
+		q.Del("X-Amz-Signature")
+		empty := sha256.Sum256(nil)
+		canonical := "GET\n/\n" + strings.ReplaceAll(q.Encode(), "+", "%20") + "\nhost:" + c.host + ":5432\n\nhost\n" + hex.EncodeToString(empty[:])
+		hash := sha256.Sum256([]byte(canonical))
+		key := []byte("AWS4canary-env")
+		for _, part := range []string{date[:8], c.want, "rds-db", "aws4_request", "AWS4-HMAC-SHA256\n" + date + "\n" + scope + "\n" + hex.EncodeToString(hash[:])} {
+			mac := hmac.New(sha256.New, key)
+			mac.Write([]byte(part))
+			key = mac.Sum(nil)
+		}
+		if hex.EncodeToString(key) != signature {
+			t.Errorf("%s: the signature is wrong", c.host)
+		}
+	}
+	if _, err := (aws.Account{Env: []string{"AWS_EC2_METADATA_DISABLED=true", "AWS_REGION=x"}}).Token(t.Context(), "", "h", 5432, "u"); err == nil || !strings.HasPrefix(err.Error(), "a token for RDS: no credentials") {
+		t.Errorf("without credentials: %v", err)
 	}
 }
