@@ -65,17 +65,17 @@ func (a Account) Parameter(ctx context.Context, name string) (secret.Text, error
 	return secret.New(*value.Parameter.Value), nil
 }
 
-// service is one of AWS that speaks JSON.
-type service struct {
+// api is one of the services of AWS that speak JSON.
+type api struct {
 	name, host, target, endpoint, permission, thing string
 }
 
 var (
-	secretsManager = service{"secretsmanager", "secretsmanager", "secretsmanager.GetSecretValue", "AWS_ENDPOINT_URL_SECRETS_MANAGER", "secretsmanager:GetSecretValue", "secret"}
-	parameterStore = service{"ssm", "ssm", "AmazonSSM.GetParameter", "AWS_ENDPOINT_URL_SSM", "ssm:GetParameter", "parameter"}
+	secretsManager = api{"secretsmanager", "secretsmanager", "secretsmanager.GetSecretValue", "AWS_ENDPOINT_URL_SECRETS_MANAGER", "secretsmanager:GetSecretValue", "secret"}
+	parameterStore = api{"ssm", "ssm", "AmazonSSM.GetParameter", "AWS_ENDPOINT_URL_SSM", "ssm:GetParameter", "parameter"}
 )
 
-func (a Account) ask(ctx context.Context, of service, id string, question, into any) error {
+func (a Account) ask(ctx context.Context, of api, id string, question, into any) error {
 	region, err := a.region(id)
 	if err != nil {
 		return err
@@ -131,7 +131,7 @@ func call(request *http.Request) (status int, body []byte, err error) {
 }
 
 // refusal words an error of the service.
-func (of service) refusal(status int, body []byte) error {
+func (of api) refusal(status int, body []byte) error {
 	var answer struct {
 		Type    string `json:"__type"`
 		Message string `json:"message"`
