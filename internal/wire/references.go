@@ -90,7 +90,7 @@ func (w World) referred(ctx context.Context, ref config.SecretRef, s *config.Set
 // vaultObject is a secret of Vault as a JSON object of its fields.
 func (w World) vaultObject(ctx context.Context, ref config.SecretRef, s *config.Settings) (secret.Text, error) {
 	if s == nil {
-		return secret.Text{}, errors.New("Vault cannot be asked for what it is asked with")
+		return secret.Text{}, errors.New("vault: it cannot be asked for what it is asked with")
 	}
 	settings, err := s.Vault(func(ref config.SecretRef) (secret.Text, error) { return w.referred(ctx, ref, nil) })
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
 	"github.com/skein-db/skein/internal/config"
 	"github.com/skein-db/skein/internal/notify"
 	"github.com/skein-db/skein/internal/secret"
@@ -86,7 +87,7 @@ func TestRotation(t *testing.T) {
 	} {
 		service.set(c.secret)
 		cfg, err := connect(t.Context())
-		got := ""
+		var got string
 		if err != nil {
 			got = strings.TrimPrefix(err.Error(), "CONFIGURATION: ")
 		} else {
@@ -127,7 +128,7 @@ func TestReferenceFailures(t *testing.T) {
 	} {
 		quoted, _ := json.Marshal(c.password)
 		s := settingsOf(t, p, "[environments.default]\nurl = 'postgres://app@db/shop'\npassword = "+string(quoted)+"\n")
-		got := ""
+		var got string
 		cfg, err := connection(s, p, &secret.Redactor{})(t.Context())
 		if err != nil {
 			got = strings.TrimPrefix(strings.TrimPrefix(err.Error(), "CONFIGURATION: "), "skein.toml:3:12: password: ")
