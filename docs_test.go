@@ -153,7 +153,10 @@ func TestDocsCommandLines(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	grammar := config.Grammar{Verbs: verbs(t), Flags: []config.VerbFlag{{Verb: "demo", Name: "keep"}, {Verb: "info", Name: "migrationIds"}}}
+	grammar := config.Grammar{Verbs: verbs(t), Flags: []config.VerbFlag{{Verb: "demo", Name: "keep"}, {Verb: "info", Name: "migrationIds"}}, Words: map[string]string{}}
+	for _, verb := range []string{"release create", "release push", "release diff", "release verify"} {
+		grammar.Words[verb] = "release.name"
+	}
 	count := 0
 	for page, text := range pages(t) {
 		for _, line := range code(text) {
@@ -211,7 +214,7 @@ var notSettings = []string{
 // TestDocsSettings looks up each setting and variable that the pages name.
 func TestDocsSettings(t *testing.T) {
 	t.Parallel()
-	variables := []string{"SKEIN_TEST_POSTGRES", "SKEIN_PGTEST_KEEP"}
+	variables := []string{"SKEIN_TEST_POSTGRES", "SKEIN_PGTEST_KEEP", "SKEIN_TEST_S3"}
 	for _, k := range config.Keys() {
 		variables = append(variables, k.Variable, k.SkeinVariable)
 	}

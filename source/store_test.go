@@ -41,13 +41,13 @@ func scripts() source.Release {
 	}}
 }
 
-func manifest(t *testing.T, name string, files source.Release) release.Manifest {
+func manifest(t *testing.T, files source.Release) release.Manifest {
 	t.Helper()
 	list, err := source.Describe(files)
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, err := release.Build(name, "ana", "filesystem:a, filesystem:b", time.Date(2026, 11, 2, 8, 0, 0, 0, time.UTC), list)
+	m, err := release.Build("2026.11", "ana", "filesystem:a, filesystem:b", time.Date(2026, 11, 2, 8, 0, 0, 0, time.UTC), list)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,7 +84,7 @@ func TestFolderStore(t *testing.T) {
 	if list, err := store.List(t.Context()); err != nil || len(list) != 0 {
 		t.Fatalf("%v, %v", list, err)
 	}
-	m := manifest(t, "2026.11", scripts())
+	m := manifest(t, scripts())
 	pushed, already, err := store.Push(t.Context(), m, scripts())
 	if err != nil || already {
 		t.Fatal(already, err)
@@ -112,7 +112,7 @@ func TestFolderStore(t *testing.T) {
 	}
 	other := scripts()
 	other.Files[0].Content = []byte("select 7;\n")
-	_, _, err = store.Push(t.Context(), manifest(t, "2026.11", other), other)
+	_, _, err = store.Push(t.Context(), manifest(t, other), other)
 	wrong(t, err, source.Refused, "release 2026.11 is in "+folder+" already, with other scripts: it was made by ana")
 	_, _, err = store.Push(t.Context(), m, other)
 	wrong(t, err, source.Refused, "these are not the scripts of release 2026.11; changed: V1__a.sql")
@@ -179,7 +179,7 @@ func TestSpoiltRelease(t *testing.T) {
 			t.Parallel()
 			folder := t.TempDir()
 			store := source.FolderStore(folder)
-			m, _, err := store.Push(t.Context(), manifest(t, "2026.11", scripts()), scripts())
+			m, _, err := store.Push(t.Context(), manifest(t, scripts()), scripts())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -204,7 +204,7 @@ func replace(t *testing.T, file, text string) {
 func TestUnfinishedPush(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
-	m := manifest(t, "2026.11", scripts())
+	m := manifest(t, scripts())
 	if _, _, err := source.NewStore(failing{folder}).Push(t.Context(), m, scripts()); err == nil {
 		t.Fatal("it did not stop")
 	}
@@ -289,7 +289,7 @@ func TestApprovals(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
 	store := source.FolderStore(folder)
-	m, _, err := store.Push(t.Context(), manifest(t, "2026.11", scripts()), scripts())
+	m, _, err := store.Push(t.Context(), manifest(t, scripts()), scripts())
 	if err != nil {
 		t.Fatal(err)
 	}

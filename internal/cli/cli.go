@@ -213,8 +213,9 @@ func (r *runner) demo(ctx context.Context) int {
 func (r *runner) load(ctx context.Context) error {
 	p := r.process
 	settings, warnings, err := p.world().Load(ctx, r.line, r.console.redactor)
-	if slices.Contains(r.line.Verbs, "init") {
-		warnings = nil // they are about what it is there to mend
+	switch {
+	case slices.Contains(r.line.Verbs, "init"), slices.Contains(r.line.Verbs, "release list"), slices.Contains(r.line.Verbs, "release verify"):
+		warnings = nil // of init they are about what it is there to mend, and the others read no locations
 	}
 	if err != nil {
 		r.warnings(warnings)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/skein-db/skein"
 	"github.com/skein-db/skein/internal/pgtest"
+	"github.com/skein-db/skein/internal/s3test"
 	"github.com/skein-db/skein/internal/secret"
 )
 
@@ -36,7 +37,7 @@ func TestMain(m *testing.M) {
 }
 
 // TestScripts runs testdata/script/*.txtar. Those whose name begins with db_ get an empty database of their own: $URL is
-// its postgres:// URL, $JDBC the same as Java writes it.
+// its postgres:// URL, $JDBC the same as Java writes it. Those whose name ends with _s3 get an S3 of their own.
 func TestScripts(t *testing.T) {
 	t.Parallel()
 	self, err := os.Executable()
@@ -50,9 +51,10 @@ func TestScripts(t *testing.T) {
 	for _, file := range files {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
 			t.Parallel()
+			commands := map[string]func(*testscript.TestScript, bool, []string){"exits": exits}
 			testscript.Run(t, testscript.Params{
 				Files: []string{file},
-				Cmds:  map[string]func(*testscript.TestScript, bool, []string){"exits": exits},
+				Cmds:  commands,
 				Setup: func(env *testscript.Env) error {
 					bin := filepath.Join(env.WorkDir, ".bin")
 					env.Setenv("PATH", bin+string(filepath.ListSeparator)+env.Getenv("PATH"))
@@ -63,11 +65,30 @@ func TestScripts(t *testing.T) {
 						env.Setenv("JDBC", "jdbc:postgresql://"+rest)
 						env.Setenv("USERNAME", user)
 					}
+					if strings.HasSuffix(file, "_s3.txtar") {
+						bucket(t, env, commands)
+					}
 					return errors.Join(os.Mkdir(bin, 0o755), os.Symlink(self, filepath.Join(bin, "skein")), os.Symlink(self, filepath.Join(bin, "flyway")))
 				},
 			})
 		})
 	}
+}
+
+// bucket is the S3 of a script: the bucket shop, with versions and two scripts below db, and a user lister, who may list it.
+func bucket(t *testing.T, env *testscript.Env, commands map[string]func(*testscript.TestScript, bool, []string)) {
+	server := s3test.New(t)
+	server.Bucket("shop", true)
+	server.Put("shop", "db/V1__a.sql", "create table a(id int);\n")
+	server.Put("shop", "db/V2__b.sql", "create table b(id int);\n")
+	server.User("lister")
+	server.Policy("shop", `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":["lister"]},"Action":"s3:ListBucket","Resource":"arn:aws:s3:::shop"}]}`)
+	for _, v := range server.Env() {
+		name, value, _ := strings.Cut(v, "=")
+		env.Setenv(name, value)
+	}
+	commands["s3put"] = func(_ *testscript.TestScript, _ bool, args []string) { server.Put(args[0], args[1], args[2]) }
+	commands["s3del"] = func(_ *testscript.TestScript, _ bool, args []string) { server.Delete(args[0], args[1]) }
 }
 
 // exits runs a command that has to end with the code given first: exits 4 skein validate.

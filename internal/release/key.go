@@ -133,11 +133,11 @@ func parseOpenSSH(text []byte) (PrivateKey, error) {
 		return PrivateKey{}, ErrLocked
 	}
 	w = wire{rest: secret}
-	check := w.number() == w.number()
+	first, second := w.number(), w.number() // the same twice, so that a wrong passphrase is noticed
 	kind := w.text()
 	w.bytes() // the public key once more
 	key := w.bytes()
-	if w.failed || !check || kind != sshEd25519 || len(key) != ed25519.PrivateKeySize {
+	if w.failed || first != second || kind != sshEd25519 || len(key) != ed25519.PrivateKeySize {
 		return PrivateKey{}, bad
 	}
 	private := PrivateKey{ed25519.NewKeyFromSeed(key[:ed25519.SeedSize])}

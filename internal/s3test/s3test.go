@@ -154,7 +154,10 @@ func (s *Server) start(program string, sidecar bool) error {
 		case <-time.After(5 * time.Millisecond):
 		}
 	}
-	s.t.Cleanup(func() { stop(); <-ended })
+	s.t.Cleanup(func() {
+		stop()
+		_ = <-ended // it was killed
+	})
 	return nil
 }
 

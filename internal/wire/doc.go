@@ -23,7 +23,7 @@ type World struct {
 }
 
 // ownVariables are SKEIN_ variables that are no settings.
-var ownVariables = []string{"SKEIN_TEST_POSTGRES", "SKEIN_PGTEST_KEEP"}
+var ownVariables = []string{"SKEIN_TEST_POSTGRES", "SKEIN_PGTEST_KEEP", "SKEIN_TEST_S3"}
 
 // Load reads the settings of a command line. Secrets that are fetched for them go to secrets before anything can be said
 // about them. The error is config.Mistakes: everything that is wrong, at once.

@@ -114,7 +114,7 @@ func CheckRelease(s *config.Settings, m release.Manifest) error {
 func (d *door) releases() (*source.Store, error) {
 	text := d.settings.Text("skein.releases")
 	if text == "" {
-		return nil, config.Mistakes{{Key: "releases", Text: "it is not set", Hint: "say where releases are kept: -releases=s3://bucket/prefix or -releases=filesystem:releases"}}
+		return nil, config.Mistakes{{Key: "releases", Text: "the setting releases is not set", Hint: "say where releases are kept: -releases=s3://bucket/prefix or -releases=filesystem:releases"}}
 	}
 	if prefix, rest, ok := strings.Cut(text, ":"); ok && strings.EqualFold(prefix, "s3") {
 		l, err := s3.ParseLocation(rest)
@@ -136,7 +136,8 @@ func (d *door) people() release.People { return release.People(d.settings.Lists(
 // checkRelease refuses a release whose signature is wrong, is nobody's of people, or is missing where signReleases asks
 // for one.
 func (d *door) checkRelease(m release.Manifest) error {
-	people, err := d.people(), error(nil)
+	people := d.people()
+	var err error
 	switch {
 	case m.Signature == nil && !d.settings.Bool("skein.signReleases"):
 		return nil

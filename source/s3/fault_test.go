@@ -85,7 +85,7 @@ func TestTransfers(t *testing.T) {
 			}
 			return b
 		}}, nil, "S3 does not answer as it should: the listing: ", -1},
-		"busy at first": {&network{before: func(n int, w http.ResponseWriter, r *http.Request) bool {
+		"busy at first": {&network{before: func(n int, w http.ResponseWriter, _ *http.Request) bool {
 			return n <= 3 && refuse(w, http.StatusServiceUnavailable, "SlowDown")
 		}}, nil, "", 4},
 		"busy": {&network{before: func(_ int, w http.ResponseWriter, r *http.Request) bool {

@@ -142,7 +142,7 @@ func (s scripts) read(ctx context.Context, o object, f *migration.File) error {
 	if err != nil {
 		return err
 	}
-	defer r.Close()
+	defer func() { _ = r.Close() }() // it was only read
 	pinned := r.object
 	if f.Version = pinned.version; f.Version == "null" {
 		f.Version = ""
