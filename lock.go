@@ -36,11 +36,10 @@ func (r *run) acquire(ctx context.Context) error {
 	if err := r.await(ctx, key, func() (bool, error) { return lock.Try(ctx) }); err != nil {
 		return r.wrap(err)
 	}
-	if err := r.awaitFence(ctx); err != nil {
-		return r.wrap(err)
-	}
+	r.lockSeen = time.Now()
 	r.changed()
-	return r.survey(ctx)
+	fence := migration.FenceKey(r.history.Schema, r.history.Table)
+	return r.wrap(r.await(ctx, fence, func() (bool, error) { return r.surveyBehind(ctx, fence) }))
 }
 
 // await tries until try succeeds, naming the holder of the key meanwhile.
