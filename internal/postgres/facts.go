@@ -43,14 +43,21 @@ func (c *Conn) ReadFacts(ctx context.Context, schema string, schemas []string, t
 // (see SchemaEmpty). All of it is as it was after the holder before had ended; free says whether there was none.
 func (c *Conn) FactsBehind(ctx context.Context, key int64, schema string, schemas []string, table string, look []string) (f Facts, empty map[string]bool, free bool, err error) {
 	q := c.askFacts(schema, schemas, table)
-	// A transaction of another level would see what there was before the holder's end.
-	sql := fmt.Sprintf("begin isolation level read committed; select pg_catalog.pg_try_advisory_xact_lock(%d); %s; ", key, q.sql)
+	sql := fmt.Sprintf("select pg_catalog.pg_try_advisory_xact_lock(%d); %s", key, q.sql)
 	for _, s := range look {
-		sql += schemaEmpty(s) + "; "
+		sql += "; " + schemaEmpty(s)
 	}
-	rows, err := c.query(ctx, sql+"commit")
+	alone := c.pg.TxStatus() == 'I' // a trial has a transaction open, which has to stay so
+	if alone {
+		// A transaction of another level would see what there was before the holder's end.
+		sql = "begin isolation level read committed; " + sql + "; commit"
+	}
+	rows, err := c.query(ctx, sql)
+	if err != nil && alone {
+		err = errors.Join(err, c.Rollback(context.WithoutCancel(ctx)))
+	}
 	if err != nil {
-		return Facts{}, nil, false, errors.Join(err, c.Rollback(context.WithoutCancel(ctx)))
+		return Facts{}, nil, false, err
 	}
 	empty = map[string]bool{}
 	for i, s := range look {
