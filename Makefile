@@ -6,7 +6,7 @@ EVERY    ?= 8
 FLYWAY   ?= $(CURDIR)/bin/flyway/flyway
 BENCH    ?= --tools psql,skein,migrate --work tiny,noop,latency --n 1000
 
-.PHONY: help build test test-race test-matrix conformance canary flyway-live kill-matrix report-screens fuzz bench cover lint cross fmt ci clean lock-queue
+.PHONY: help build test test-race test-matrix conformance canary flyway-live kill-matrix report-screens fuzz bench start-up cover lint cross fmt ci clean lock-queue
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,6 +54,9 @@ fuzz: ## every fuzz target for FUZZTIME (20s) each
 
 bench: ## time skein beside psql and golang-migrate (BENCH= gives bench.py's flags, BENCH_URL a server)
 	bench/run $(BENCH)
+
+start-up: build ## what each linked package does before main: milliseconds, bytes, allocations, package
+	GODEBUG=inittrace=1 bin/skein version 2>&1 >/dev/null | awk '/^init/ {print $$5, $$8, $$10, $$2}' | sort -n | tail -25
 
 lock-queue: ## what changing a table in use does to those who use it, for docs/reliability.md
 	SKEIN_LOCK_QUEUE=all go test -count=1 -v -timeout 20m -run '^TestLockQueue$$' . | grep -E ' \| |^(ok|FAIL)|--- FAIL'

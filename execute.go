@@ -76,7 +76,8 @@ func (x *execution) together(ctx context.Context) error {
 	return m.pipeline(ctx, x.run.conn, x.run.resultLimit())
 }
 
-// addTo adds the whole transaction to m; started hears when it has begun, and may be nil.
+// addTo adds the whole transaction to m; started hears when it has begun, and may be nil. The answer to the commit comes
+// with that to the begin of the next.
 func (x *execution) addTo(m *message, started func()) {
 	m.own("begin")
 	if started != nil {
@@ -98,7 +99,7 @@ func (x *execution) addTo(m *message, started func()) {
 		m.own("set local synchronous_commit to off")
 	}
 	m.own("commit")
-	m.last().live, m.last().then = true, func(postgres.Result) { x.committed = time.Now() }
+	m.last().then = func(postgres.Result) { x.committed = time.Now() }
 }
 
 // prologue is what a transaction does before the text.

@@ -176,7 +176,7 @@ func lastCharacter(s string) int {
 
 // judge reads a large script through, decides its mode and finds out which locks it wants.
 func (r *run) judge(ctx context.Context, s *migration.Script, locks *demand) (mode, error) {
-	l := r.read(s)
+	l := &aheadOf{reading: r.read(s)}
 	defer l.close()
 	d := r.decision(s.Config)
 	for {
@@ -259,7 +259,7 @@ func (s *step) windows(first, last []*piece) {
 	}
 }
 
-// aheadOf is a reading that cuts the next window while the server works on the one before.
+// aheadOf is a reading that cuts the next window while the one before is judged, or the server works on it.
 type aheadOf struct {
 	*reading
 	coming chan cutting // nil: nothing is being cut

@@ -36,12 +36,11 @@ func (r *run) acquire(ctx context.Context) error {
 	if err := r.await(ctx, key, func() (bool, error) { return lock.Try(ctx) }); err != nil {
 		return r.wrap(err)
 	}
-	if err := r.awaitFence(ctx); err != nil {
-		return r.wrap(err)
-	}
+	r.lockSeen = time.Now()
 	r.changed()
-	if err := r.survey(ctx); err != nil {
-		return err
+	fence := migration.FenceKey(r.history.Schema, r.history.Table)
+	if err := r.await(ctx, fence, func() (bool, error) { return r.surveyBehind(ctx, fence) }); err != nil {
+		return r.wrap(err)
 	}
 	r.place.read = !r.facts.HasSide // who held the lock may have pinned the database
 	return r.located(ctx)

@@ -147,9 +147,12 @@ func (r *run) nonEmpty(ctx context.Context) ([]string, error) {
 		if !r.exists(schema) {
 			continue
 		}
-		empty, err := r.conn.SchemaEmpty(ctx, schema)
-		if err != nil {
-			return nil, r.wrap(err)
+		empty, known := r.empty[schema]
+		if !known {
+			var err error
+			if empty, err = r.conn.SchemaEmpty(ctx, schema); err != nil {
+				return nil, r.wrap(err)
+			}
 		}
 		if !empty {
 			full = append(full, schema)

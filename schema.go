@@ -116,6 +116,10 @@ func (r *run) createHistory(ctx context.Context, first *migration.Row) error {
 		return err
 	}
 	r.report(HistoryCreated{Schema: r.history.Schema, Table: r.history.Table, Baseline: first != nil})
+	if first == nil && r.tape() == nil { // under the lock nobody else writes to it
+		r.facts.HasHistory, r.rows, r.prefetched = true, nil, true
+		return nil
+	}
 	return r.survey(ctx)
 }
 

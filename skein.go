@@ -48,7 +48,8 @@ type run struct {
 	lock    *postgres.Lock // nil until something is to be changed
 	facts   postgres.Facts
 	history postgres.History
-	managed []string // schemas, the default one first unless Schemas lists it
+	empty   map[string]bool // schemas, as seen right after the lock was taken; nil: not known any more
+	managed []string        // schemas, the default one first unless Schemas lists it
 	session postgres.Session
 
 	placeholders migration.Placeholders // with the built-in ones
@@ -181,12 +182,39 @@ func (r *run) begin(ctx context.Context, files, callbacks source.Release) error 
 
 // survey reads the facts and checks that a history table is one.
 func (r *run) survey(ctx context.Context) error {
-	schema := r.cfg.DefaultSchema
+	schema, table := r.whereHistory()
+	facts, err := r.conn.ReadFacts(ctx, schema, r.cfg.Schemas, table, r.journal().Schema)
+	return r.found(facts, err)
+}
+
+// whereHistory is the schema of the history table, "" for the session's own, and its name.
+func (r *run) whereHistory() (schema, table string) {
+	schema = r.cfg.DefaultSchema
 	if schema == "" && len(r.cfg.Schemas) > 0 {
 		schema = r.cfg.Schemas[0]
 	}
-	table := cmp.Or(r.cfg.Table, "flyway_schema_history")
-	facts, err := r.conn.ReadFacts(ctx, schema, r.cfg.Schemas, table, r.journal().Schema)
+	return schema, cmp.Or(r.cfg.Table, "flyway_schema_history")
+}
+
+// surveyBehind is survey for who waits for the end of a run before: it reads nothing as long as another transaction holds
+// the fence. Where there may be a history table to be made it also learns which schemas are empty.
+func (r *run) surveyBehind(ctx context.Context, fence int64) (bool, error) {
+	var ask []string
+	if !r.facts.HasHistory {
+		ask = r.managed
+	}
+	schema, table := r.whereHistory()
+	facts, empty, free, err := r.conn.FactsBehind(ctx, fence, schema, r.cfg.Schemas, table, r.journal().Schema, ask)
+	if err == nil && !free {
+		return false, nil
+	}
+	r.empty = empty
+	return true, r.found(facts, err)
+}
+
+// found takes over the facts, or says why they could not be read.
+func (r *run) found(facts postgres.Facts, err error) error {
+	schema, table := r.whereHistory()
 	if err != nil {
 		e := r.wrapped(err)
 		if e.SQL != nil && e.SQL.State == stateNoPrivilege {
@@ -262,7 +290,7 @@ func (r *run) readHistory(ctx context.Context) error {
 }
 
 // changed says that the history may not be any more what it was when it was last read.
-func (r *run) changed() { r.prefetched, r.entries = false, nil }
+func (r *run) changed() { r.prefetched, r.entries, r.empty = false, nil, nil }
 
 // readAnew reads the history, unless what open has read is still as good.
 func (r *run) readAnew(ctx context.Context) error {

@@ -2,16 +2,21 @@
 """Side-by-side benchmark of PostgreSQL migration tools on one server, in one run.
 
 usage: bench.py --url postgres://postgres@127.0.0.1:PORT/postgres --tools psql,skein,goose,migrate,tern,dbmate,flyway
-                --work tiny,noop,latency,bulk [--n 2000] [--rounds 3] [--noops 5] [--out result.json]
+                --work tiny,noop,latency,applied,many,bulk,large [--n 2000] [--rounds 3] [--noops 5] [--out result.json]
 
 tiny     n small migrations (table, index, two rows each) on an empty database
 noop     the same command again, with nothing left to do, --noops times a round, in a shuffled order, after a checkpoint
 latency  n/10 of them (at least 50) through a proxy that adds --delay seconds to each round trip
+applied  nothing left to do after --applied migrations, as often as noop; then one byte of one file is changed, and skein
+         and flyway have to fail and to name that file ("changed")
+many     --many migrations like those of tiny: how long the first thousand took and how long the last, by the times in
+         the history, in one round (psql, skein and flyway only: the others record no times)
 bulk     one script of --bulk-mb megabytes of INSERTs
+large    the same, ten times as long, in one round; golang-migrate, which sends a file as one message, gets ten files
 
 Each tool gets a fresh database for each round; rounds are interleaved (A B C A B C ...), the server is at a
 checkpoint before each, medians are quoted, and every figure is also given as a ratio to psql running the same
-statements (noop: to golang-migrate). Peak memory is the tool's own; figures under 11 MB are Python's.
+statements (noop and applied: to golang-migrate; large: to golang-migrate's bulk). Peak memory is the tool's own; figures under 11 MB are Python's.
 Tools are found by SKEIN=, GOOSE=, MIGRATE=, TERN=, DBMATE=, FLYWAY= (a full path), in bin/ beside this file,
 or on PATH.
 """
@@ -39,6 +44,9 @@ def tool(name):
 def statements(i):
     return (f"CREATE TABLE t{i} (id bigint PRIMARY KEY, name text NOT NULL, made timestamptz DEFAULT now());\n"
             f"CREATE INDEX t{i}_name ON t{i} (name);\nINSERT INTO t{i} VALUES (1,'a'),(2,'b');\n")
+
+def nothing(i):
+    return f"/* {statements(i)}*/ SELECT {i};\n"
 
 def layout(root, n, body=statements):
     for d in ("flyway", "goose", "migrate", "tern", "dbmate"):
@@ -82,7 +90,7 @@ _, status, ru = os.wait4(os.posix_spawn(sys.argv[2], sys.argv[2:], os.environ), 
 os.write(report, f"{os.waitstatus_to_exitcode(status)} {time.monotonic() - t} {ru.ru_utime + ru.ru_stime} {ru.ru_maxrss / 1024}".encode())
 """
 
-def timed(cmd, log):
+def timed(cmd, log, expect="0"):
     r, w = os.pipe()
     with open(log, "ab") as f:
         p = subprocess.Popen([sys.executable, "-I", "-S", "-c", LAUNCH, str(w), shutil.which(cmd[0])] + cmd[1:],
@@ -91,9 +99,9 @@ def timed(cmd, log):
     with os.fdopen(r) as f:
         report = f.read().split() or ["none"]
     p.wait()
-    if report[0] != "0":
+    if report[0] == "0" if expect != "0" else report[0] != "0":
         words = pathlib.Path(log).read_text(errors="replace")[-2000:]
-        raise SystemExit(f"{shlex.join(cmd)} failed (exit code {report[0]}); the end of {log}:\n{words}")
+        raise SystemExit(f"{shlex.join(cmd)} {'failed' if expect == '0' else 'did not fail'} (exit code {report[0]}); the end of {log}:\n{words}")
     return dict(zip(("wall", "cpu", "rss_mb"), map(float, report[1:])))
 
 # ---- a proxy that adds latency, for work over a network --------------------------------------------
@@ -130,19 +138,98 @@ class Latency(threading.Thread):
             q.put_nowait((0, None)); await t
         await asyncio.gather(pump(r, w2), pump(r2, w), return_exceptions=True)
 
-def write_bulk(root, mb):
+def write_bulk(root, mb, times):
+    """One script, or one of that many times the length; for golang-migrate then as many scripts."""
     row = "INSERT INTO big VALUES (%d, 'the quick brown fox jumps over the lazy dog, and then it sleeps', now());\n"
-    layout(pathlib.Path(root), 1, lambda i: "CREATE TABLE big (id int, t text, at timestamptz);\n"
-           + "".join(row % k for k in range(mb * 1024 * 1024 // len(row))))
+    count = mb * 1024 * 1024 // len(row)
+    def body(i):
+        create = "CREATE TABLE big (id int, t text, at timestamptz);\n" if i == 1 else ""
+        return create + "".join(row % k for k in range((i - 1) * count, i * count))
+    root = pathlib.Path(root)
+    layout(root, 1, body)
+    for i in range(2, times + 1):
+        s = body(i)
+        (root / f"migrate/{i:06d}_m{i}.up.sql").write_text(s)
+        for path in ("flyway/V1__m1.sql", "tern/000001_m1.sql", "all.sql"):
+            with open(root / path, "a") as f:
+                f.write(s)
+        # These have something behind the statements.
+        for path in ("goose/000001_m1.sql", "dbmate/20200101000001_m1.sql"):
+            (root / path).unlink(missing_ok=True)
+
+def run_bulk(a, tools, tmp, fresh, record, work, times, rounds):
+    # written by a child, so that the text never sits in this process
+    subprocess.run([sys.executable, __file__, "--write-bulk", str(tmp / work), str(a.bulk_mb), str(times)], check=True)
+    os.sync()
+    for r in range(rounds):
+        for name in tools:
+            if times > 1 and name in ("goose", "dbmate"):
+                continue
+            db = f"k_{name}_{r}"
+            fresh(db)
+            try:
+                record(work, name, timed(command(name, tmp / work, with_db(a.url, db)), tmp / f"{name}.log"))
+            except SystemExit as e:
+                print(e, file=sys.stderr)
+            admin(a.url, f"DROP DATABASE {db}")
+    shutil.rmtree(tmp / work)
+
+def ask(url, sql):
+    return sh(["psql", "-X", "-A", "-t", "-v", "ON_ERROR_STOP=1", url, "-c", sql]).stdout.decode().strip()
+
+def run_applied(a, tools, tmp, fresh, record):
+    root, tools = tmp / "applied", [t for t in tools if t != "psql"]
+    layout(root, a.applied, nothing)
+    for name in tools:
+        db = f"a_{name}"
+        fresh(db)
+        cmd = command(name, root, with_db(a.url, db))
+        if name == "migrate":  # applying them would take it a minute, and leave the same row
+            cmd = cmd[:-1] + ["force", str(a.applied)]
+        timed(cmd, tmp / f"{name}.log")
+    admin(a.url, "CHECKPOINT")
+    def again(work, names, **kw):
+        for _ in range(a.rounds * a.noops):
+            for name in random.sample(names, len(names)):
+                record(work, name, timed(command(name, root, with_db(a.url, f"a_{name}")), tmp / f"{name}.log", **kw))
+    again("applied", tools)
+    changed = root / f"flyway/V{a.applied // 2}__m{a.applied // 2}.sql"
+    changed.write_text(changed.read_text().replace("made", "Made"))
+    careful = [t for t in tools if t in ("skein", "flyway")]
+    for name in careful:
+        (tmp / f"{name}.log").unlink()
+    again("changed", careful, expect="an error")
+    for name in careful:
+        if (tmp / f"{name}.log").read_text().count(f"version {a.applied // 2}\n") < a.rounds * a.noops:
+            sys.exit(f"{name} did not name the file that was changed")
+    for name in tools:
+        admin(a.url, f"DROP DATABASE a_{name}")
+
+def run_many(a, tools, tmp, fresh, record):
+    layout(tmp / "many", a.many)
+    for name in tools:
+        rank, at, table = "installed_rank", "installed_on", "flyway_schema_history"
+        if name == "psql":
+            rank, at, table = "rank", "at", "history"
+        elif name not in ("skein", "flyway"):
+            continue
+        fresh("many")
+        m = timed(command(name, tmp / "many", with_db(a.url, "many")), tmp / f"{name}.log")
+        when = f"extract(epoch from (select {at} from {table} where {rank} = %d) - (select {at} from {table} where {rank} = %d))"
+        m["first"], m["last"] = map(float, ask(with_db(a.url, "many"), "select " + when % (1001, 1) + ", " + when % (a.many, a.many - 1000)).split("|"))
+        record("many", name, m)
+        admin(a.url, "DROP DATABASE many")
+    shutil.rmtree(tmp / "many")
 
 def main():
     if sys.argv[1:2] == ["--write-bulk"]:
-        return write_bulk(sys.argv[2], int(sys.argv[3]))
+        return write_bulk(sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
     ap = argparse.ArgumentParser()
     ap.add_argument("--url", required=True); ap.add_argument("--tools", required=True)
     ap.add_argument("--work", default="tiny,noop,latency"); ap.add_argument("--n", type=int, default=2000)
     ap.add_argument("--rounds", type=int, default=3); ap.add_argument("--delay", type=float, default=0.005)
     ap.add_argument("--bulk-mb", type=int, default=256); ap.add_argument("--noops", type=int, default=5)
+    ap.add_argument("--applied", type=int, default=10000); ap.add_argument("--many", type=int, default=20000)
     ap.add_argument("--out")
     a = ap.parse_args()
     tools, works = a.tools.split(","), a.work.split(",")
@@ -182,18 +269,14 @@ def main():
                 fresh(db)
                 record("latency", name, timed(command(name, tmp / "lat", with_db(far, db)), tmp / f"{name}.log"))
                 admin(a.url, f"DROP DATABASE {db}")
+    if "applied" in works:
+        run_applied(a, tools, tmp, fresh, record)
+    if "many" in works:
+        run_many(a, tools, tmp, fresh, record)
     if "bulk" in works:
-        # written by a child, so that the text never sits in this process
-        subprocess.run([sys.executable, __file__, "--write-bulk", str(tmp / "bulk"), str(a.bulk_mb)], check=True)
-        for r in range(max(1, a.rounds - 1)):
-            for name in tools:
-                db = f"k_{name}_{r}"
-                fresh(db)
-                try:
-                    record("bulk", name, timed(command(name, tmp / "bulk", with_db(a.url, db)), tmp / f"{name}.log"))
-                except SystemExit as e:
-                    print(e, file=sys.stderr)
-                admin(a.url, f"DROP DATABASE {db}")
+        run_bulk(a, tools, tmp, fresh, record, "bulk", 1, a.rounds)
+    if "large" in works:
+        run_bulk(a, tools, tmp, fresh, record, "large", 10, 1)
     report(a, result)
     if a.out:
         with open(a.out, "w") as f:
@@ -201,18 +284,27 @@ def main():
     shutil.rmtree(tmp, ignore_errors=True)
 
 def report(a, result):
-    show = lambda q: sh(["psql", "-X", "-A", "-t", a.url, "-c", q]).stdout.decode().strip()
-    print(f"bench.py {shlex.join(sys.argv[1:])}\n{show('SHOW server_version')}, fsync {show('SHOW fsync')}, "
+    show = lambda name: ask(a.url, f"SHOW {name}")
+    print(f"bench.py {shlex.join(sys.argv[1:])}\n{show('server_version')}, fsync {show('fsync')}, synchronous_commit {show('synchronous_commit')}, "
           f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}, {time.strftime('%Y-%m-%d')}")
     med = lambda ms, k: statistics.median(m[k] for m in ms)
+    size = {"latency": max(50, a.n // 10), "bulk": f"{a.bulk_mb} MB", "large": f"{10 * a.bulk_mb} MB",
+            "applied": a.applied, "changed": a.applied, "many": a.many}
     for work, by in result.items():
         base = next((name for name in ("psql", "migrate") if name in by), None)
-        size = {"latency": max(50, a.n // 10), "bulk": f"{a.bulk_mb} MB"}.get(work, a.n)
+        of = base and med(by[base], "wall")
+        if work == "large" and (small := result.get("bulk", {}).get("migrate")):
+            base, of = "1/10", med(small, "wall")
         rounds = len(next(iter(by.values())))
-        print(f"\n{work}  (n={size}, runs={rounds})\n{'tool':10}{'wall s':>9}{'x ' + base if base else '':>10}{'cpu s':>9}{'peak MB':>9}")
+        print(f"\n{work}  (n={size.get(work, a.n)}, runs={rounds})\n{'tool':10}{'wall s':>9}{'x ' + base if base else '':>10}{'cpu s':>9}{'peak MB':>9}"
+              + (f"{'first s':>9}{'last s':>9}{'ratio':>9}" if work == "many" else ""))
         for name, ms in sorted(by.items(), key=lambda kv: med(kv[1], "wall")):
-            ratio = f"{med(ms, 'wall') / med(by[base], 'wall'):.2f}" if base else ""
-            print(f"{name:10}{med(ms, 'wall'):9.3f}{ratio:>10}{med(ms, 'cpu'):9.3f}{med(ms, 'rss_mb'):9.1f}")
+            ratio = f"{med(ms, 'wall') / of:.2f}" if base else ""
+            line = f"{name:10}{med(ms, 'wall'):9.3f}{ratio:>10}{med(ms, 'cpu'):9.3f}{med(ms, 'rss_mb'):9.1f}"
+            if work == "many":
+                first, last = med(ms, "first"), med(ms, "last")
+                line += f"{first:9.3f}{last:9.3f}{last / first:9.3f}"
+            print(line)
 
 if __name__ == "__main__":
     main()

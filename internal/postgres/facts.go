@@ -3,6 +3,7 @@ package postgres
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -33,6 +34,49 @@ type Facts struct {
 // the catalogs: what the server has told at the connection's start is not asked again, keywords of SQL stand in for
 // functions, and to_regclass and to_regnamespace for joins. Together with COPY for the history this is a third of a run with nothing to do.
 func (c *Conn) ReadFacts(ctx context.Context, schema string, schemas []string, table, side string) (Facts, error) {
+	q := c.askFacts(schema, schemas, table, side)
+	rows, err := c.query(ctx, q.sql)
+	if err != nil {
+		return Facts{}, err
+	}
+	return q.facts(rows[0])
+}
+
+// FactsBehind reads the facts if nobody holds the advisory lock of that key, and which of the schemas in look are empty
+// (see SchemaEmpty). All of it is as it was after the holder before had ended; free says whether there was none.
+func (c *Conn) FactsBehind(ctx context.Context, key int64, schema string, schemas []string, table, side string, look []string) (f Facts, empty map[string]bool, free bool, err error) {
+	q := c.askFacts(schema, schemas, table, side)
+	sql := fmt.Sprintf("select pg_catalog.pg_try_advisory_xact_lock(%d); %s", key, q.sql)
+	for _, s := range look {
+		sql += "; " + schemaEmpty(s)
+	}
+	alone := c.pg.TxStatus() == 'I' // a trial has a transaction open, which has to stay so
+	if alone {
+		// A transaction of another level would see what there was before the holder's end.
+		sql = "begin isolation level read committed; " + sql + "; commit"
+	}
+	rows, err := c.query(ctx, sql)
+	if err != nil && alone {
+		err = errors.Join(err, c.Rollback(context.WithoutCancel(ctx)))
+	}
+	if err != nil {
+		return Facts{}, nil, false, err
+	}
+	empty = map[string]bool{}
+	for i, s := range look {
+		empty[s] = *rows[2+i][0] == "t"
+	}
+	f, err = q.facts(rows[1])
+	return f, empty, *rows[0][0] == "t", err
+}
+
+// factsQuery asks for the facts, and reads the answer, which is one row.
+type factsQuery struct {
+	sql   string
+	facts func(row []*string) (Facts, error)
+}
+
+func (c *Conn) askFacts(schema string, schemas []string, table, side string) factsQuery {
 	f := Facts{Schema: schema}
 	place := Literal(Qualified(schema, table))
 	if schema == "" {
@@ -45,11 +89,14 @@ func (c *Conn) ReadFacts(ctx context.Context, schema string, schemas []string, t
 		sql += ", pg_catalog.to_regnamespace(" + Literal(Ident(s)) + ") is not null"
 	}
 	told, more := c.told(&f)
-	rows, err := c.query(ctx, sql+more)
-	if err != nil {
-		return Facts{}, err
-	}
-	r := rows[0]
+	return factsQuery{sql: sql + more, facts: func(row []*string) (Facts, error) {
+		err := f.read(row, schema, schemas, told)
+		return f, err
+	}}
+}
+
+// read takes over what was answered for schema and the managed schemas; told says that the server has told the rest.
+func (f *Facts) read(r []*string, schema string, schemas []string, told bool) (err error) {
 	f.User, f.Database, f.SearchPath, f.HasHistory = *r[0], *r[1], *r[3], *r[4] == "t"
 	f.HasSide = *r[5] == "t"
 	current := ""
@@ -72,7 +119,7 @@ func (c *Conn) ReadFacts(ctx context.Context, schema string, schemas []string, t
 		f.Version, f.InRecovery, f.ReadOnly = *r[0], *r[2] == "t", *r[3] == "on"
 		f.VersionNum, err = strconv.Atoi(*r[1])
 	}
-	return f, err
+	return err
 }
 
 // told takes what the server reported on its own when the connection began, as servers from version 14 on do unless a
@@ -115,7 +162,15 @@ func (c *Conn) MissingColumns(ctx context.Context, h History) ([]string, error) 
 // tables, types that are neither arrays nor row types, and routines, members of extensions aside (flyway.md §4.2).
 // A schema that does not exist is empty.
 func (c *Conn) SchemaEmpty(ctx context.Context, schema string) (bool, error) {
-	rows, err := c.query(ctx, fmt.Sprintf(`select not exists (
+	rows, err := c.query(ctx, schemaEmpty(schema))
+	if err != nil {
+		return false, err
+	}
+	return *rows[0][0] == "t", nil
+}
+
+func schemaEmpty(schema string) string {
+	return fmt.Sprintf(`select not exists (
 	select from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
 		where n.nspname = %[1]s and c.relkind in ('r', 'v', 'S', 't') and not exists (
 			select from pg_catalog.pg_depend d where d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass and d.objid = c.oid and d.deptype = 'e'))
@@ -127,11 +182,7 @@ func (c *Conn) SchemaEmpty(ctx context.Context, schema string) (bool, error) {
 	select from pg_catalog.pg_proc p join pg_catalog.pg_namespace n on n.oid = p.pronamespace
 		where n.nspname = %[1]s and not exists (
 			select from pg_catalog.pg_depend d where d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass and d.objid = p.oid and d.deptype = 'e'))`,
-		Literal(schema)))
-	if err != nil {
-		return false, err
-	}
-	return *rows[0][0] == "t", nil
+		Literal(schema))
 }
 
 // Partitioned reports whether a table or index, named as in SQL, is partitioned. A name that is not there is not.

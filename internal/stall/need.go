@@ -68,11 +68,26 @@ func Key(name string) string {
 
 // setsTimeout reports whether the text, strings and all, may set lock_timeout and not only show it.
 func setsTimeout(statement string) bool {
-	if !mentions(statement, "lock_timeout") {
+	if !namesTimeout(statement) {
 		return false
 	}
 	lower := strings.ToLower(statement)
 	return strings.Contains(lower, "set_config") || slices.Contains(strings.Fields(lower), "set")
+}
+
+// namesTimeout looks for the name without writing all of the text in small letters: there may be millions of statements.
+func namesTimeout(text string) bool {
+	const name, bar = "lock_timeout", len("lock")
+	for at := 0; ; at++ {
+		next := strings.IndexByte(text[at:], name[bar])
+		if next < 0 {
+			return false
+		}
+		at += next
+		if from := at - bar; from >= 0 && from+len(name) <= len(text) && strings.EqualFold(text[from:from+len(name)], name) {
+			return true
+		}
+	}
 }
 
 func mentions(text, word string) bool {
