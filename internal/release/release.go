@@ -11,8 +11,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -75,12 +75,12 @@ func Build(name, author, source string, created time.Time, scripts []Script) (Ma
 	}, nil
 }
 
-var nameForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._+-]{0,99}$`)
-
 // CheckName tells whether a release may be called that: up to 100 letters, digits, dots, dashes, underscores and plus
 // signs, the first of them a letter or digit. A name is part of a path in every store.
 func CheckName(name string) error {
-	if !nameForm.MatchString(name) {
+	plain := func(r rune) bool { return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' }
+	other := func(r rune) bool { return !plain(r) && !strings.ContainsRune("._+-", r) }
+	if name == "" || len(name) > 100 || !plain(rune(name[0])) || strings.ContainsFunc(name, other) {
 		return fmt.Errorf("%q is no name for a release: up to 100 of A-Z a-z 0-9 . _ + -, beginning with a letter or digit", name)
 	}
 	return nil

@@ -3,7 +3,6 @@ package s3
 import (
 	"context"
 	"io"
-	"regexp"
 	"strings"
 
 	"github.com/skein-db/skein/source"
@@ -15,8 +14,6 @@ type Location struct {
 	Prefix string // without a slash at its ends; "" is the whole bucket
 }
 
-var bucketForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{1,254}$`)
-
 // ParseLocation reads what stands behind "s3:": "//bucket/prefix", or Flyway's "bucket/prefix".
 func ParseLocation(rest string) (Location, error) {
 	rest = strings.TrimPrefix(rest, "//")
@@ -26,12 +23,17 @@ func ParseLocation(rest string) (Location, error) {
 		return &source.Error{Reason: source.Wrong, Message: "location s3:" + rest + ": " + message, Hint: hint}
 	}
 	switch {
-	case !bucketForm.MatchString(bucket):
+	case len(bucket) < 2 || len(bucket) > 255 || strings.ContainsFunc(bucket, noBucket):
 		return l, wrong("it names no bucket", "write s3://bucket/prefix")
 	case strings.ContainsAny(prefix, "*?"):
 		return l, wrong("wildcards are not understood in S3", "name the prefix; all that is below it is read")
 	}
 	return l, nil
+}
+
+// noBucket finds what stands in no bucket's name.
+func noBucket(r rune) bool {
+	return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("._-", r)
 }
 
 // String is the location as it is shown: s3://bucket/prefix.
