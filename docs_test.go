@@ -153,10 +153,7 @@ func TestDocsCommandLines(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	grammar := config.Grammar{Verbs: verbs(t), Flags: []config.VerbFlag{{Verb: "demo", Name: "keep"}, {Verb: "info", Name: "migrationIds"}}, Words: map[string]string{}}
-	for _, verb := range []string{"release create", "release push", "release diff", "release verify"} {
-		grammar.Words[verb] = "release.name"
-	}
+	grammar := cli.Grammar()
 	count := 0
 	for page, text := range pages(t) {
 		for _, line := range code(text) {

@@ -35,10 +35,14 @@ func (r *run) createSchemas(ctx context.Context, baseline bool) error {
 	if err := r.acquire(ctx); err != nil {
 		return err
 	}
-	missing := r.missing() // whoever held the lock may have made some
-	if len(missing) == 0 {
-		return nil
+	if missing := r.missing(); len(missing) > 0 { // whoever held the lock may have made some
+		return r.makeSchemas(ctx, missing, baseline)
 	}
+	return nil
+}
+
+// makeSchemas makes them, the history where there is none, and the note, under the lock.
+func (r *run) makeSchemas(ctx context.Context, missing []string, baseline bool) error {
 	m := &message{}
 	m.own("begin")
 	quoted := make([]string, len(missing))

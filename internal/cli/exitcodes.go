@@ -28,7 +28,7 @@ var ExitCodes = []ExitCode{
 	{7, "connection", "the server could not be reached, refused the login, or went away and did not come back in time", "look at address, user and password; running the command again is safe"},
 	{8, "refused", "the database is in a state in which the command must not act", "do what the message says; nothing was changed"},
 	{9, "interrupted", "the run was stopped from outside, or its timeBudget was used up", "run the command again; it is safe"},
-	{exitBlocked, "blocked", "deploy: gates are closed; nothing was changed", "do what each reason says; `skein status --why` shows the whole chain"},
+	{exitBlocked, "blocked", "deploy: gates are closed; nothing was changed", "do what each reason says; `skein status --why=ENVIRONMENT` shows the whole chain"},
 	{exitPartly, "partly", "deploy: some targets failed, as many as failureBudget allows; the others have everything", "put right what failed, then `skein deploy ENVIRONMENT --resume`"},
 	{exitStopped, "stopped", "deploy: the rollout stopped before its end: too many targets failed, a wave was not well, or the window closed", "do what the message says, then `skein deploy ENVIRONMENT --resume`"},
 }

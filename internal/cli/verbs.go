@@ -253,6 +253,9 @@ var together = []string{"migrate", "undo", "info", "validate", "baseline", "repa
 // looking are those of them that change no database.
 var looking = []string{"info", "validate", "plan", "testConnection", "version", "adopt", "watch"}
 
+// Grammar is what the command line takes under the name skein.
+func Grammar() config.Grammar { return grammar(false) }
+
 // grammar is what the verbs add to the command line.
 func grammar(flyway bool) config.Grammar {
 	var g config.Grammar
