@@ -161,7 +161,7 @@ var verbs = []verb{
 			"Each row holds the hash of the one before it; a row that was changed, taken out or moved is found, and the exit code is\n" +
 			"then 25 (1 under the name flyway). With --verify it says only that. --export prints all rows as JSON, one a line. It\n" +
 			"only reads. Rows are written where a database is pinned or a release was deployed.",
-		Example:  []string{"audit", "audit --verify", "audit --export > audit.jsonl", "audit -outputType=json"},
+		Example:  []string{"audit", "audit --verify", "audit --export", "audit -outputType=json"},
 		Settings: []string{"skein.journalSchema", "outputType"},
 		Flags:    []string{"verify", "export"},
 	},

@@ -17,6 +17,7 @@ import (
 // readElsewhere are honoured settings that internal/config uses up itself.
 var readElsewhere = []string{
 	"url", "user", "password", "jdbcProperties.*", "environment", "configFiles", "configFileEncoding",
+	"skein.identity.system", "skein.identity.cluster", "skein.identity.database", "skein.identity.host", // asked for by field
 	"resolvers.*", "vault.url", "vault.token", "vault.namespace", "vault.secrets", "skein.secretPlaceholders",
 }
 
