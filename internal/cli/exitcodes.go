@@ -28,6 +28,7 @@ var ExitCodes = []ExitCode{
 	{7, "connection", "the server could not be reached, refused the login, or went away and did not come back in time", "look at address, user and password; running the command again is safe"},
 	{8, "refused", "the database is in a state in which the command must not act", "do what the message says; nothing was changed"},
 	{9, "interrupted", "the run was stopped from outside, or its timeBudget was used up", "run the command again; it is safe"},
+	{10, "timeout", "wait: the version was not there within wait.timeout", "see with `skein watch` what the run that brings it is doing, and wait again"},
 }
 
 // exitInvalid is the code of a validate that found problems, which is a result and not an error.

@@ -18,12 +18,12 @@ func TestExitCodes(t *testing.T) {
 		}
 	}
 	// Each kind has the entry of its own name.
-	for k := skein.KindInternal; k <= skein.KindInterrupted; k++ {
+	for k := skein.KindInternal; k <= skein.KindTimeout; k++ {
 		if got := ExitCodes[codeOf(k)].Name; got != k.String() {
 			t.Errorf("kind %s ends with the code of %s", k, got)
 		}
 	}
-	if last := codeOf(skein.KindInterrupted); last != len(ExitCodes)-1 {
+	if last := codeOf(skein.KindTimeout); last != len(ExitCodes)-1 {
 		t.Errorf("%d codes for kinds up to %d", len(ExitCodes), last)
 	}
 	if exitInvalid != codeOf(skein.KindValidate) {

@@ -99,6 +99,8 @@ func (r *runner) verb(ctx context.Context, verb string) outcome {
 		return r.planned(ctx)
 	case "watch":
 		return r.watch(ctx)
+	case "wait":
+		return r.wait(ctx)
 	case "migrate":
 		var result *skein.MigrateResult
 		result, o.err = skein.Migrate(ctx, r.engine)
