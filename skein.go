@@ -65,6 +65,7 @@ type run struct {
 	reporting  sync.Mutex
 	work       atWork
 	warnings   []string
+	aside      *postgres.Conn         // counts who waits behind us; nil: not needed so far
 	masks      secret.Redactor        // knows the secrets
 	login      *pgx.ConnConfig        // of the newest connection
 	heeded     atomic.Pointer[heeded] // under ErrorOverrides: the statement that runs
@@ -72,6 +73,9 @@ type run struct {
 	began      time.Time
 	longest    time.Duration // that a step of this run took
 	breaks     int           // connections that broke since a step was recorded last
+	grouped    *queue        // of a run whose steps share one transaction
+	proxied    *bool         // a pooler stands before the server; nil: not asked yet
+	quiet      bool          // the session outlives its client (see keepQuiet)
 	baselined  bool          // the baseline's row went in together with the schemas
 
 	place                locality
@@ -357,75 +361,10 @@ func (r *run) close() {
 	if r.lock != nil {
 		r.lock.Close()
 	}
+	if r.aside != nil {
+		r.aside.Close()
+	}
 	if r.conn != nil {
 		r.conn.Close()
 	}
-}
-
-// connect opens the working connection, trying again as often as ConnectRetries says.
-func (r *run) connect(ctx context.Context) error {
-	longest := time.Duration(cmp.Or(r.cfg.ConnectRetriesInterval, 120)) * time.Second
-	for attempt, wait := 0, time.Second; ; attempt, wait = attempt+1, min(2*wait, longest) {
-		conn, err := r.dial(ctx)
-		if err == nil {
-			r.conn = conn
-			return nil
-		}
-		if refused, ok := errors.AsType[*Error](err); ok && refused.Kind == KindRefused {
-			return refused
-		}
-		if attempt >= r.cfg.ConnectRetries || ctx.Err() != nil {
-			return r.writes(err, "initSql")
-		}
-		r.warn(Warning{Text: fmt.Sprintf("Connection error: %v\nRetrying in %d sec...", err, int(wait.Seconds()))})
-		select {
-		case <-time.After(wait):
-		case <-ctx.Done():
-			return r.wrap(ctx.Err())
-		}
-	}
-}
-
-func (r *run) dial(ctx context.Context) (*postgres.Conn, error) {
-	cfg, err := r.connConfig(ctx)
-	if err != nil {
-		return nil, err
-	}
-	opt, err := r.connOptions("skein")
-	if err != nil {
-		return nil, err
-	}
-	opt.First = r.first()
-	return r.openConn(ctx, cfg, opt)
-}
-
-func (r *run) connOptions(name string) (postgres.Options, error) {
-	initSQL, err := r.cfg.Placeholders.Replace(r.cfg.InitSQL)
-	if err != nil {
-		return postgres.Options{}, &Error{Kind: KindConfig, Code: "ERROR", Message: "initSql: " + err.Error(), Err: err}
-	}
-	return postgres.Options{
-		ApplicationName: name, Role: r.cfg.Role, InitSQL: initSQL, OnNotice: r.notice, Pgx: len(r.cfg.Migrations) > 0, ReadOnly: r.cfg.instead != nil || r.cfg.anywhere && initSQL != "",
-	}, nil
-}
-
-func (r *run) notice(severity, code, message string) {
-	if r.heed(severity, code, message) {
-		return
-	}
-	r.report(Notice{Severity: severity, Code: code, Text: message})
-}
-
-func (r *run) connConfig(ctx context.Context) (*pgx.ConnConfig, error) {
-	if r.cfg.Connection != nil {
-		cfg, err := r.cfg.Connection(ctx)
-		r.learn(cfg)
-		return cfg, err
-	}
-	cfg, err := pgx.ParseConfig(r.cfg.URL)
-	if err != nil {
-		return nil, &Error{Kind: KindConfig, Code: "CONFIGURATION", Message: "the URL cannot be read: " + err.Error(), Err: err}
-	}
-	r.learn(cfg)
-	return cfg, nil
 }

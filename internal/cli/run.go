@@ -94,15 +94,13 @@ func (r *runner) verb(ctx context.Context, verb string) outcome {
 	if plan := r.dryRun(verb); plan != nil {
 		return r.written(ctx, verb, plan)
 	}
+	if do, ok := map[string]func(context.Context) outcome{
+		"plan": r.planned, "watch": r.watch, "pin": r.pin, "audit": r.audit, "wait": r.wait, "info": r.info, "validate": r.validate,
+		"adopt": r.adopt, "testConnection": r.testConnection,
+	}[verb]; ok {
+		return do(ctx)
+	}
 	switch verb {
-	case "plan":
-		return r.planned(ctx)
-	case "watch":
-		return r.watch(ctx)
-	case "pin":
-		return r.pin(ctx)
-	case "audit":
-		return r.audit(ctx)
 	case "migrate":
 		var result *skein.MigrateResult
 		result, o.err = skein.Migrate(ctx, r.engine)
@@ -119,14 +117,6 @@ func (r *runner) verb(ctx context.Context, verb string) outcome {
 			r.named(o.document)
 		}
 		return o
-	case "info":
-		return r.info(ctx)
-	case "validate":
-		return r.validate(ctx)
-	case "adopt":
-		return r.adopt(ctx)
-	case "testConnection":
-		return r.testConnection(ctx)
 	case "baseline":
 		var result *skein.BaselineResult
 		if result, o.err = skein.Baseline(ctx, r.engine); o.err == nil {

@@ -29,7 +29,7 @@ var verbs = []verb{
 		Settings: []string{
 			"locations", "target", "cherryPick", "outOfOrder", "schemas", "defaultSchema", "table", "baselineOnMigrate", "baselineVersion", "validateOnMigrate",
 			"placeholders.*", "mixed", "group", "installedBy", "lockRetryCount", "skipExecutingMigrations", "skein.keepSessionState", "skein.role", "skein.requireMigrations",
-			"skein.reconnectDeadline", "skein.timeBudget", "dryRunOutput",
+			"skein.reconnectDeadline", "skein.timeBudget", "skein.detach", "dryRunOutput",
 		},
 	},
 	{
@@ -39,7 +39,7 @@ var verbs = []verb{
 			"with cherryPick it undoes what is listed, the last of the list first. Repeatable migrations are left alone.",
 		Example: []string{"undo", "undo -target=7", "undo -cherryPick=7 info"},
 		Settings: []string{"locations", "target", "cherryPick", "undoSqlMigrationPrefix", "group", "mixed", "installedBy", "lockRetryCount", "skipExecutingMigrations",
-			"skein.reconnectDeadline", "skein.timeBudget", "dryRunOutput"},
+			"skein.reconnectDeadline", "skein.timeBudget", "skein.detach", "dryRunOutput"},
 	},
 	{
 		Name: "info", Summary: "show every migration and its state",
@@ -166,6 +166,15 @@ var verbs = []verb{
 		Flags:    []string{"verify", "export"},
 	},
 	{
+		Name: "wait", Summary: "wait until a version is applied",
+		Text: "Ends with 0 as soon as the schema history says that the database is at the version or a later one, and with 13 when that\n" +
+			"does not come within the timeout: for an init container, or a service that must not start before its migrations are\n" +
+			"done. It waits for a server and a history that are not there yet, looks at no scripts, takes no lock, and needs to\n" +
+			"read the history only. After the verb the settings may be given without \"wait.\".",
+		Example:  []string{"wait --version 7", "wait --version 7 --timeout 2m", "wait --version=7 -outputType=json"},
+		Settings: []string{"wait.version", "wait.timeout", "schemas", "defaultSchema", "table", "outputType"},
+	},
+	{
 		Name: "add", Summary: "write a new, empty migration file",
 		Text: "Makes an empty script with the next version, or with the time where versions hold one, and prints its path. All settings\n" +
 			"may be given without \"add.\" after the verb; as skein, the words after it are the description. It needs no database.",
@@ -244,7 +253,7 @@ var verbs = []verb{
 // laterVerbs are words of Flyway's, and of Skein's plan, that this release does not know how to follow.
 var laterVerbs = []string{
 	"check", "diff", "diffText", "generate", "model", "prepare", "snapshot",
-	"auth", "mcp", "lint", "squash", "wait", "server",
+	"auth", "mcp", "lint", "squash", "server",
 }
 
 // together are the verbs that may stand on one line.

@@ -37,7 +37,7 @@ func Engine(s *config.Settings, w World, flyway bool, secrets *secret.Redactor) 
 		OutOfOrder: s.Bool("outOfOrder"), SkipExecutingMigrations: s.Bool("skipExecutingMigrations"),
 		CherryPick: s.List("cherryPick"), SkipValidate: !s.Bool("validateOnMigrate"), IgnoreJavaMigrations: s.List("skein.ignoreJavaMigrations"),
 		Mixed: s.Bool("mixed"), Group: s.Bool("group"), NoTransactions: !s.Bool("executeInTransaction"),
-		InstalledBy: s.Text("installedBy"), KeepSessionState: s.Bool("skein.keepSessionState"), DurableEach: s.Bool("skein.durableEach"), JournalSchema: s.Text("skein.journalSchema"), Reason: s.Text("skein.reason"),
+		InstalledBy: s.Text("installedBy"), KeepSessionState: s.Bool("skein.keepSessionState"), DurableEach: s.Bool("skein.durableEach"), Detach: s.Bool("skein.detach"), JournalSchema: s.Text("skein.journalSchema"), Reason: s.Text("skein.reason"),
 		LockRetryCount: new(s.Int("lockRetryCount")), LockDeadline: time.Duration(s.Int("skein.lockDeadline")) * time.Second, DiscardQueryResults: !s.Bool("outputQueryResults"),
 		BaselineDescription: s.Text("baselineDescription"), BaselineOnMigrate: s.Bool("baselineOnMigrate"),
 		AllowClean: !s.Bool("cleanDisabled"),
@@ -55,6 +55,9 @@ func Engine(s *config.Settings, w World, flyway bool, secrets *secret.Redactor) 
 	}
 	if c.WorkingDirectory == "" {
 		c.WorkingDirectory = w.Dir
+	}
+	if c.BehindLimit = s.Int("skein.behindLimit"); c.BehindLimit == 0 {
+		c.BehindLimit = -1 // likewise
 	}
 	c.TargetVersion = check(&d, "target", migration.ParseTarget)
 	c.BaselineVersion = check(&d, "baselineVersion", migration.ParseVersion)
@@ -82,17 +85,22 @@ func Engine(s *config.Settings, w World, flyway bool, secrets *secret.Redactor) 
 		return skein.Config{}, warnings, d.mistakes
 	}
 	c.Connection = connection(s, w, secrets)
-	c.Identity = identity(s.Environment(), func(field string) string { return s.Text("skein.identity." + field) })
-	for name, fields := range s.OtherIdentities() {
-		c.OtherIdentities = append(c.OtherIdentities, identity(name, func(field string) string { return fields[field] }))
-	}
-	slices.SortFunc(c.OtherIdentities, func(a, b skein.Identity) int { return strings.Compare(a.Environment, b.Environment) })
+	c.Identity, c.OtherIdentities = identities(s)
 	c.Releaser = Releaser(s, w)
 	c.SecretPlaceholders, c.Secrets = s.SecretPlaceholders(), map[string]string{}
 	for name, text := range s.SecretsByName() {
 		c.Secrets[name] = text.Reveal()
 	}
 	return c, warnings, nil
+}
+
+// identities are what is said of the database of the environment, and of those of the others, by name.
+func identities(s *config.Settings) (own skein.Identity, others []skein.Identity) {
+	for name, fields := range s.OtherIdentities() {
+		others = append(others, identity(name, func(field string) string { return fields[field] }))
+	}
+	slices.SortFunc(others, func(a, b skein.Identity) int { return strings.Compare(a.Environment, b.Environment) })
+	return identity(s.Environment(), func(field string) string { return s.Text("skein.identity." + field) }), others
 }
 
 // Releaser is who acts: the setting releaser, else the user of the operating system.
