@@ -43,6 +43,7 @@ var floors = map[string]int{
 	"source":                3,
 	"source/s3":             3,
 	"source/git":            3,
+	"internal/aurora":       3,
 	"internal/postgres":     3,
 	"internal/pgserver":     3,
 	"internal/process":      3,
@@ -70,6 +71,7 @@ var floors = map[string]int{
 	"cmd/skein": 7,
 
 	"internal/pgtest":                 8,
+	"internal/lambda/lambdatest":      8,
 	"internal/pgtest/fetch":           9,
 	"internal/conformance":            9,
 	"internal/killmatrix":             9,

@@ -4,7 +4,7 @@ import "strings"
 
 // table is every setting, in the order of documentation. The environment
 // variables are filled in by build: FLYWAY_<UPPER_SNAKE> unless it says "-".
-var table = build([]Key{
+var table = build(append([]Key{
 	// Connection.
 	{Name: "url", Forms: connection},
 	{Name: "user", Forms: connection},
@@ -177,7 +177,7 @@ var table = build([]Key{
 	{Name: "skein.applicationName", Default: "skein", Forms: global, Note: "application_name of Skein's sessions"},
 	{Name: "skein.production", Kind: Boolean, Default: "false", Forms: global, Note: "the database serves people: plan --execute is refused there"},
 	{Name: "skein.allowProduction", Kind: Boolean, Default: "false", Forms: Flag, Note: "do what production refuses; in no file"},
-})
+}, lambdaKeys...))
 
 func otherVerb(verb string) Key {
 	return Key{Name: verb + ".*", Kind: Map, Variable: "-", Forms: global, Standing: OtherVerb, Note: "belongs to the verb " + verb}

@@ -62,6 +62,9 @@ func Engine(s *config.Settings, w World, flyway bool, secrets *secret.Redactor) 
 	c.IgnoreMigrationPatterns = d.ignorePatterns()
 	c.ReconnectDeadline = time.Duration(cmp.Or(s.Int("skein.reconnectDeadline"), -1)) * time.Second
 	c.TimeBudget = check(&d, "skein.timeBudget", duration)
+	for _, key := range []string{"skein.lambda.margin", "skein.lambda.maxTime", "skein.lambda.wakeTime", "skein.ssm.timeout"} {
+		check(&d, key, duration) // read by whoever needs them
+	}
 	c.RequireMigrations = orElse(s, "skein.requireMigrations", !flyway)
 	if err := migration.CheckEncoding(c.Encoding); err != nil {
 		d.addCoded(config.Fault, "encoding", err)

@@ -1,0 +1,196 @@
+package lambda
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/skein-db/skein"
+	"github.com/skein-db/skein/internal/aurora"
+	"github.com/skein-db/skein/internal/config"
+)
+
+// Slice is one invocation's share of a run.
+type Slice struct {
+	Request  Request // with its Run
+	Opened   *Opened
+	function *Function
+	call     call
+	log      *log
+	limits   Limits
+	wakeTime time.Duration
+	begin    time.Time // no script is begun after it
+	letGo    time.Time // what runs then is left to the server
+	leash    leash
+	records  []*record
+	proxy    sync.Once
+}
+
+// open reads the settings of the request's environment.
+func (s *Slice) open(ctx context.Context) (*Opened, error) {
+	command := s.Request.Command
+	if command != "info" && command != "validate" {
+		command = "migrate" // whose settings the others have too
+	}
+	args := []string{command}
+	if s.Request.Environment != "" {
+		args = append(args, "-environment="+s.Request.Environment)
+	}
+	if s.Request.Target != "" {
+		args = append(args, "-target="+s.Request.Target)
+	}
+	return s.function.Open(ctx, args, warnings{s.log.with("requestId", s.call.requestID)})
+}
+
+// settle takes over what the settings say of the function itself.
+func (s *Slice) settle(o *Opened) {
+	s.Opened = o
+	r := &s.Request
+	if r.Arrived && r.Command == "" {
+		r.Command = strings.ToLower(o.Settings.Text("skein.lambda.onRelease"))
+	}
+	r.Environment = o.Settings.Environment()
+	s.log = s.log.masked(o.Redactor.String).with("run", r.Run.ID, "environment", r.Environment, "command", r.Command, "hop", r.Run.Hop, "requestId", s.call.requestID)
+	s.limits = Limits{Hops: o.Settings.Int("skein.lambda.hops"), Idle: o.Settings.Int("skein.lambda.idleHops")}
+	s.limits.Margin = span(o.Settings, "skein.lambda.margin")
+	s.limits.MaxTime = span(o.Settings, "skein.lambda.maxTime")
+	s.wakeTime = span(o.Settings, "skein.lambda.wakeTime")
+	now := s.function.now()
+	begin, letGo := s.limits.window(s.call.deadline.Sub(now))
+	s.begin, s.letGo = now.Add(begin), now.Add(letGo)
+}
+
+// span reads a duration that the settings have checked; "" is zero.
+func span(s *config.Settings, key string) time.Duration {
+	d, err := time.ParseDuration(s.Text(key))
+	if err != nil {
+		return 0
+	}
+	return d
+}
+
+// Arrange gives the configuration of a run on one target as it has to be in a function: it stops with the slice's time, its
+// statements outlive the function where they can, and its events become logs and metrics. writes says that it changes the
+// target.
+func (s *Slice) Arrange(cfg skein.Config, writes bool) (skein.Config, error) {
+	connection := cfg.Connection
+	if connection == nil {
+		return cfg, errors.New("the target has no address")
+	}
+	rec := newRecord(s.log, about{environment: s.Request.Environment, run: s.Request.Run.ID}, s.Request.Run.Begun, s.leash.letGone)
+	s.records = append(s.records, rec)
+	cfg.Report, cfg.NoProgress = rec.hear, true
+	cfg.LockRetryCount = new(-1) // as long as the slice lasts
+	cfg.TimeBudget = max(s.begin.Sub(s.function.now()), time.Millisecond)
+	cfg.Connection = func(ctx context.Context) (*pgx.ConnConfig, error) {
+		c, err := connection(ctx)
+		if err != nil {
+			return nil, err
+		}
+		place := aurora.PlaceOf(c.Host)
+		if writes && place == aurora.Reader {
+			return nil, &skein.Error{
+				Kind: skein.KindRefused, Code: "ERROR", Message: c.Host + " is the reader endpoint of a cluster, which takes no writes",
+				Hint: "use the cluster's writer endpoint, which has no -ro- in its name",
+			}
+		}
+		s.leash.hold(c)
+		if writes && c.ValidateConnect == nil {
+			// A name that still leads to the former writer is a failed connection, and tried again.
+			c.ValidateConnect = readWrite
+		}
+		if place == aurora.Proxy {
+			s.warnOfProxy(c.Host)
+		} else {
+			outlive(c)
+		}
+		return c, nil
+	}
+	return cfg, nil
+}
+
+// warnOfProxy says once what is lost behind a proxy.
+func (s *Slice) warnOfProxy(host string) {
+	s.proxy.Do(func() {
+		s.log.logger.Warn(host + " is an RDS Proxy: a statement there ends with the function that sent it, so none may take longer than the function; " +
+			"the cluster's writer endpoint has no such limit")
+	})
+}
+
+// run calls the library until the time to let go has come. ended is false when the call had not come back by then.
+func (s *Slice) run(ctx context.Context, do func(context.Context) error) (err error, ended bool) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx)) // the deadline's end would cancel what is to go on
+	defer cancel()
+	done := make(chan error, 1)
+	go func() { done <- do(ctx) }()
+	timer := time.NewTimer(s.letGo.Sub(s.function.now()))
+	defer timer.Stop()
+	select {
+	case err := <-done:
+		return err, true
+	case <-timer.C:
+	}
+	s.leash.letGo()
+	cancel()
+	// What it has to tell it tells soon, now that all its connections are gone.
+	patience := time.NewTimer(s.call.deadline.Sub(s.letGo) / 4)
+	defer patience.Stop()
+	select {
+	case err := <-done:
+		return err, false
+	case <-patience.C:
+		return errLetGo, false
+	}
+}
+
+// end writes the last lines of a slice and completes its answer.
+func (s *Slice) end(a Answer) Answer {
+	r := s.Request
+	a.Command, a.Environment, a.Via, a.Run, a.Hop = r.Command, r.Environment, r.Via, r.Run.ID, r.Run.Hop
+	a.AppliedBefore = r.Run.Applied
+	if a.Applied == nil {
+		a.Applied = []Applied{}
+	}
+	where := about{environment: r.Environment, target: a.Target, run: r.Run.ID}
+	log := s.log.with("target", a.Target)
+	values := map[string]float64{}
+	if a.Next != nil {
+		values["Continuations"] = 1
+		log.logger.Info("run_continues", "status", a.Status, "applied", len(a.Applied), "pending", a.Pending)
+	} else {
+		failure := 0.0
+		if a.Status == StatusFailed {
+			failure = 1
+		}
+		values["RunFailed"], values["RunSucceeded"] = failure, 1-failure
+		args := []any{"status", a.Status, "applied", len(a.Applied) + a.AppliedBefore, "pending", a.Pending,
+			"milliseconds", s.function.now().Sub(r.Run.Started).Milliseconds()}
+		if e := a.Error; e != nil {
+			args = append(args, "error", e)
+			log.logger.Error(fmt.Sprintf("%s failed", r.Command), "kind", e.Kind, "script", e.Script, "line", e.Line, "sqlstate", e.SQLState, "error", e.Message, "hint", e.Hint)
+		}
+		log.logger.Info(Finished, append(args, "event", Finished)...)
+	}
+	if r.Command != "info" && r.Command != "validate" && r.Command != "status" {
+		values["PendingScripts"] = float64(a.Pending)
+		s.log.metrics(where, values)
+	}
+	return a
+}
+
+// warnings makes log lines of the lines that are written to it.
+type warnings struct{ log *log }
+
+func (w warnings) Write(p []byte) (int, error) {
+	for line := range strings.Lines(string(p)) {
+		if line = strings.TrimSpace(line); line != "" {
+			w.log.logger.Warn(line)
+		}
+	}
+	return len(p), nil
+}
