@@ -21,6 +21,7 @@ import (
 	"github.com/skein-db/skein"
 	"github.com/skein-db/skein/internal/config"
 	"github.com/skein-db/skein/internal/secret"
+	"github.com/skein-db/skein/internal/wire"
 )
 
 // Opened is what settings come to.
@@ -34,13 +35,11 @@ type Opened struct {
 // a run that was cut short is an error of the function.
 type Command func(context.Context, *Slice) (Answer, error)
 
-// Function is the function. Open and Out must be set.
+// Function is the function. World and Out must be set.
 type Function struct {
-	// Open reads the settings that a command line such as "migrate -environment=dev" has; warnings go to the writer.
-	Open func(ctx context.Context, args []string, warnings io.Writer) (*Opened, error)
+	World wire.World
 	// Commands are those that are not in this package.
 	Commands map[string]Command
-	Env      []string  // "NAME=value"
 	Out      io.Writer // of logs and metrics
 	// Now is the clock; nil means the real one.
 	Now func() time.Time
@@ -161,14 +160,7 @@ func (f *Function) now() time.Time {
 	return time.Now()
 }
 
-func (f *Function) env(name string) string {
-	for _, entry := range slices.Backward(f.Env) {
-		if value, ok := strings.CutPrefix(entry, name+"="); ok {
-			return value
-		}
-	}
-	return ""
-}
+func (f *Function) env(name string) string { return f.World.Variable(name) }
 
 // failed is the answer to a request that was not followed, or to one that failed.
 func failed(r Request, err error, mask func(string) string) Answer {

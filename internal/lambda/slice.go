@@ -13,6 +13,8 @@ import (
 	"github.com/skein-db/skein"
 	"github.com/skein-db/skein/internal/aurora"
 	"github.com/skein-db/skein/internal/config"
+	"github.com/skein-db/skein/internal/secret"
+	"github.com/skein-db/skein/internal/wire"
 )
 
 // Slice is one invocation's share of a run.
@@ -44,7 +46,28 @@ func (s *Slice) open(ctx context.Context) (*Opened, error) {
 	if s.Request.Target != "" {
 		args = append(args, "-target="+s.Request.Target)
 	}
-	return s.function.Open(ctx, args, warnings{s.log.with("requestId", s.call.requestID)})
+	line, err := config.Parse(args, config.Grammar{})
+	if err != nil {
+		return nil, err
+	}
+	world, o := s.function.World, &Opened{Redactor: &secret.Redactor{}}
+	settings, warnings, err := world.Load(ctx, line, o.Redactor)
+	s.log = s.log.masked(o.Redactor.String)
+	s.warn(warnings)
+	if err != nil {
+		return nil, err
+	}
+	o.Settings = settings
+	o.Redactor.AddText(settings.Secrets()...)
+	o.Engine, warnings, err = wire.Engine(settings, world, false, o.Redactor)
+	s.warn(warnings)
+	return o, err
+}
+
+func (s *Slice) warn(list []config.Warning) {
+	for _, w := range list {
+		s.log.logger.Warn(w.String(), "requestId", s.call.requestID)
+	}
 }
 
 // settle takes over what the settings say of the function itself.
@@ -181,16 +204,4 @@ func (s *Slice) end(a Answer) Answer {
 		s.log.metrics(where, values)
 	}
 	return a
-}
-
-// warnings makes log lines of the lines that are written to it.
-type warnings struct{ log *log }
-
-func (w warnings) Write(p []byte) (int, error) {
-	for line := range strings.Lines(string(p)) {
-		if line = strings.TrimSpace(line); line != "" {
-			w.log.logger.Warn(line)
-		}
-	}
-	return len(p), nil
 }
