@@ -2,9 +2,12 @@ package lambda_test
 
 import (
 	"fmt"
+	"math/rand/v2"
+	"os"
 	"testing"
 	"time"
 
+	"github.com/skein-db/skein/internal/lambda"
 	"github.com/skein-db/skein/internal/lambda/lambdatest"
 	"github.com/skein-db/skein/internal/pgtest"
 )
@@ -52,5 +55,130 @@ func TestManySlices(t *testing.T) {
 	}
 	if done := f.finished(); len(done) != 1 || done[0]["status"] != "succeeded" || done[0]["applied"] != 9.0 {
 		t.Errorf("finished: %v", done)
+	}
+}
+
+// TestLongStatement is one statement that takes longer than the function may: the server finishes it on its own.
+func TestLongStatement(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	files := slow(3, 10*time.Millisecond)
+	files["sql/V2__slow.sql"] = "do $$ begin raise notice 'a notice would end it'; end $$; insert into ran select 2 from pg_sleep(4); do $$ begin raise notice 'as would this'; end $$;"
+	f := start(t, map[string]string{"dev": db.URL}, files, lambdatest.Options{Timeout: 2 * time.Second})
+	f.Send(`{"command": "migrate", "environment": "dev"}`)
+	f.Wait(time.Minute)
+	once(t, f, db, 3)
+	waited, detached := false, false
+	for _, a := range f.answers() {
+		waited = waited || a.Status == lambda.StatusWaiting
+		for _, s := range a.Applied {
+			detached = detached || s.Detached && s.Script == "V2__slow.sql" && s.Milliseconds >= 4000
+		}
+	}
+	if done := f.finished(); !waited || !detached || len(done) != 1 || done[0]["status"] != "succeeded" || done[0]["applied"] != 4.0 {
+		t.Errorf("waited %t, detached %t, finished %v\n%s", waited, detached, done, f.story())
+	}
+	for _, i := range f.Invocations() {
+		if i.End != lambdatest.Answered {
+			t.Errorf("an invocation %s: the function is to let go before its deadline\n%s", i.End, f.story())
+		}
+	}
+}
+
+// TestDuplicates are deliveries of the same event, one after the other and at the same time, and another event meanwhile.
+func TestDuplicates(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	f := start(t, map[string]string{"dev": db.URL}, slow(5, 500*time.Millisecond), lambdatest.Options{Timeout: 3 * time.Second})
+	event := `{"command": "migrate", "environment": "dev", "scheduledTime": "2026-11-01T02:00:00Z", "executionId": "%s"}`
+	f.Send(fmt.Sprintf(event, "a"))
+	f.Send(fmt.Sprintf(event, "b"))
+	f.Send(`{"command": "migrate", "environment": "dev"}`)
+	f.Wait(time.Minute)
+	once(t, f, db, 5)
+	runs := map[string]bool{}
+	for _, a := range f.answers() {
+		runs[a.Run] = true
+	}
+	if len(runs) != 2 {
+		t.Errorf("%d run ids, want 2: one of the event that came twice, one of the other\n%s", len(runs), f.story())
+	}
+	a := f.ask(fmt.Sprintf(event, "c"))
+	if a.Status != lambda.StatusNothing || !runs[a.Run] {
+		t.Errorf("delivered again: %+v", a)
+	}
+	once(t, f, db, 5)
+	if dead := f.DeadLetters(); len(dead) != 0 {
+		t.Errorf("dead letters: %q\n%s", dead, f.story())
+	}
+}
+
+// TestKills breaks runs at moments all over their time: one invocation of each is killed as by the machine under it. Six
+// moments by default, fifty with SKEIN_LAMBDA_RUNS=all.
+func TestKills(t *testing.T) {
+	t.Parallel()
+	moments := 6
+	if os.Getenv(runsVariable) == "all" {
+		moments = 50
+	}
+	const seed = 6
+	random := rand.New(rand.NewPCG(seed, seed))
+	for n := range moments {
+		// A part of the time that the invocation has, and which one.
+		which, after := random.IntN(3), time.Duration(1+random.IntN(1900))*time.Millisecond
+		t.Run(fmt.Sprintf("%d of invocation %d after %s", n, which, after), func(t *testing.T) {
+			t.Parallel()
+			db := pgtest.New(t)
+			files := slow(6, 400*time.Millisecond)
+			files["sql/V3.1__outside.sql"] = "create index concurrently ran_script on ran (script);"
+			files["sql/V4__slow.sql"] = "insert into ran select 4 from pg_sleep(2.5);"
+			f := start(t, map[string]string{"dev": db.URL}, files, lambdatest.Options{Timeout: 2 * time.Second, Kill: func(i int) time.Duration {
+				if i == which {
+					return after
+				}
+				return 0
+			}})
+			f.Send(`{"command": "migrate", "environment": "dev"}`)
+			f.Wait(2 * time.Minute)
+			if got := db.Value(t, "select string_agg(script::text, ' ' order by at) || ', ' || (select count(*) from flyway_schema_history where success) from ran"); got != "1 2 3 4 5 6, 8" {
+				t.Errorf("%s\n%s", got, f.story())
+			}
+			runs := map[string]bool{}
+			for _, a := range f.answers() {
+				runs[a.Run] = true
+			}
+			if done := f.finished(); len(runs) != 1 || len(done) < 1 || len(f.DeadLetters()) > 0 {
+				t.Errorf("%d run ids, finished %v\n%s", len(runs), done, f.story())
+			}
+		})
+	}
+}
+
+// runsVariable asks for the runs in their full length: make lambda-runs.
+const runsVariable = "SKEIN_LAMBDA_RUNS"
+
+// TestMinutes is the plan of a minute under a limit of five seconds on two servers, and the statement of twelve seconds.
+func TestMinutes(t *testing.T) {
+	if os.Getenv(runsVariable) != "all" {
+		t.Skip("make lambda-runs runs it")
+	}
+	t.Parallel()
+	dev, qa := pgtest.New(t), pgtest.On(t, pgtest.Server(t, nil))
+	files := slow(48, time.Second)
+	files["sql/V24__slow.sql"] = "insert into ran select 24 from pg_sleep(12);"
+	f := start(t, map[string]string{"dev": dev.URL, "qa": qa.URL}, files, lambdatest.Options{Timeout: 5 * time.Second})
+	f.Send(`{"command": "migrate", "environment": "dev", "key": "release 1"}`)
+	f.Send(`{"command": "migrate", "environment": "qa", "key": "release 1"}`)
+	f.Send(`{"command": "migrate", "environment": "qa", "key": "release 1"}`)
+	f.Wait(5 * time.Minute)
+	once(t, f, dev, 48)
+	once(t, f, qa, 48)
+	runs := map[string]int{}
+	for _, a := range f.answers() {
+		runs[a.Environment+" "+a.Run]++
+	}
+	t.Logf("invocations by run: %v", runs)
+	if len(runs) != 2 || len(f.DeadLetters()) != 0 {
+		t.Errorf("runs %v, dead letters %q\n%s", runs, f.DeadLetters(), f.story())
 	}
 }
