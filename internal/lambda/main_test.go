@@ -3,9 +3,12 @@ package lambda_test
 import (
 	"encoding/json"
 	"fmt"
+	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -122,4 +125,36 @@ func (f *function) story() string {
 		fmt.Fprintf(&b, "%s/%d %s after %s\n  %s\n  %s\n", i.RequestID[24:], i.Attempt, i.End, i.Took.Round(time.Millisecond), i.Payload, i.Answer)
 	}
 	return b.String() + strings.Join(f.Logs(), "\n")
+}
+
+func matches(pattern, text string) bool { return regexp.MustCompile(pattern).MatchString(text) }
+
+// relay lets a server be reached under another address.
+func relay(t testing.TB, address, to string) {
+	t.Helper()
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = listener.Close() })
+	go func() {
+		for {
+			near, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			far, err := net.Dial("tcp", to)
+			if err != nil {
+				_ = near.Close()
+				return
+			}
+			go copyClose(near, far)
+			go copyClose(far, near)
+		}
+	}()
+}
+
+func copyClose(to, from net.Conn) {
+	_, _ = io.Copy(to, from) // however it ends
+	_ = to.Close()
 }
