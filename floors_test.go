@@ -68,7 +68,8 @@ var floors = map[string]int{
 	"internal/lambda": 6,
 	"internal/aws":    6,
 
-	"cmd/skein": 7,
+	"cmd/skein":               7,
+	"internal/aurora/refresh": 7,
 
 	"internal/pgtest":                 8,
 	"internal/lambda/lambdatest":      8,

@@ -20,11 +20,8 @@ const (
 // endpoint under global.rds.amazonaws.com.
 func PlaceOf(host string) Place {
 	host = strings.TrimSuffix(strings.ToLower(host), ".")
-	var ours bool
-	for _, domain := range []string{".rds.amazonaws.com", ".rds.amazonaws.com.cn"} {
-		ours = ours || strings.HasSuffix(host, domain)
-	}
-	if !ours {
+	china := strings.HasSuffix(host, ".amazonaws.com.cn") && strings.Contains(host, ".rds.cn-")
+	if !china && !strings.HasSuffix(host, ".rds.amazonaws.com") {
 		return Elsewhere
 	}
 	_, rest, _ := strings.Cut(host, ".")

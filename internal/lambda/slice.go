@@ -30,7 +30,7 @@ type Slice struct {
 	letGo    time.Time // what runs then is left to the server
 	leash    leash
 	records  []*record
-	proxy    sync.Once
+	once     sync.Once
 }
 
 // open reads the settings of the request's environment.
@@ -127,9 +127,8 @@ func (s *Slice) Arrange(cfg skein.Config, writes bool) (skein.Config, error) {
 			// A name that still leads to the former writer is a failed connection, and tried again.
 			c.ValidateConnect = readWrite
 		}
-		if place == aurora.Proxy {
-			s.warnOfProxy(c.Host)
-		} else {
+		s.once.Do(func() { s.warnOf(c) })
+		if place != aurora.Proxy {
 			outlive(c)
 		}
 		return c, nil
@@ -137,12 +136,15 @@ func (s *Slice) Arrange(cfg skein.Config, writes bool) (skein.Config, error) {
 	return cfg, nil
 }
 
-// warnOfProxy says once what is lost behind a proxy.
-func (s *Slice) warnOfProxy(host string) {
-	s.proxy.Do(func() {
-		s.log.logger.Warn(host + " is an RDS Proxy: a statement there ends with the function that sent it, so none may take longer than the function; " +
+// warnOf says what the address promises ill of.
+func (s *Slice) warnOf(c *pgx.ConnConfig) {
+	if aurora.PlaceOf(c.Host) == aurora.Proxy {
+		s.log.logger.Warn(c.Host + " is an RDS Proxy: a statement there ends with the function that sent it, so none may take longer than the function; " +
 			"the cluster's writer endpoint has no such limit")
-	})
+	}
+	if aurora.Unverified(c) {
+		s.log.logger.Warn("the connection to " + c.Host + " does not verify the server: set sslmode=verify-full, the certificates of RDS are built in")
+	}
 }
 
 // run calls the library until the time to let go has come. ended is false when the call had not come back by then.

@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/skein-db/skein"
+	"github.com/skein-db/skein/internal/aurora"
 	"github.com/skein-db/skein/internal/config"
 	"github.com/skein-db/skein/internal/secret"
 	"github.com/skein-db/skein/migration"
@@ -236,6 +237,9 @@ func connection(target config.Target, s *config.Settings, w World, secrets *secr
 		secrets.Add(cfg.Password) // it may be from PGPASSWORD, .pgpass or AWS
 		certificates, err := target.TLS.Certificates(w.Home, os.ReadFile)
 		if err != nil {
+			return fail(err)
+		}
+		if err := aurora.Trust(cfg); err != nil {
 			return fail(err)
 		}
 		if len(certificates) > 0 {
