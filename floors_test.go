@@ -36,6 +36,7 @@ var floors = map[string]int{
 	"internal/watch":   1,
 
 	"adoption":          2,
+	"internal/detach":   2,
 	"internal/lint":     2,
 	"internal/pipeline": 2,
 
