@@ -19,7 +19,7 @@ type Config struct {
 	// They are parameters and not a connection because the server's notices have to be heard from its first message on.
 	// A run opens at most three connections at a time: one that works; when something is to be changed, one that holds the
 	// migration lock; and, with Report, one that looks at scripts that run for more than a second. It may be called while
-	// an earlier call has not returned.
+	// an earlier call has not returned. When the server refuses the login (28P01, 28000) it is called once more.
 	Connection func(ctx context.Context) (*pgx.ConnConfig, error)
 	// ConnectRetries is how often a failed connection is tried again, after 1, 2, 4 … seconds, each wait at most
 	// ConnectRetriesInterval seconds (0 means 120). 0 means: never.
@@ -132,6 +132,13 @@ type Config struct {
 	Reason                string
 	// JournalSchema is the schema of Skein's own tables, which scripts that cannot be one transaction need; "" means skein.
 	JournalSchema string
+	// Detach lets the server finish a script, its history row included, when the client was killed, and sends no notices
+	// for that. Each script then travels by itself. Those for which that cannot be run all the same, attached to their
+	// client: StepStarted.Attached says why, and Admit may refuse them.
+	Detach bool
+	// Admit is asked before each script of Migrate and Undo starts; an error ends the run there, with KindRefused unless
+	// it is an *Error. Nil admits all.
+	Admit func(Upcoming) error
 	// DurableEach waits for the disk at the commit of each script. Else small scripts share their way to the server, each
 	// still a transaction of its own, and the last of at most 100 commits brings all to disk before any is told to be
 	// applied.
