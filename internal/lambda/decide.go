@@ -3,6 +3,8 @@ package lambda
 import (
 	"fmt"
 	"time"
+
+	"github.com/skein-db/skein"
 )
 
 // Limits bound a run over all its invocations.
@@ -31,9 +33,11 @@ func (l Limits) window(left time.Duration) (begin, letGo time.Duration) {
 type slice struct {
 	applied int
 	begun   []string // the scripts that were left behind while the server worked on them
-	waiting bool     // for a lock, when the time was up
-	left    int      // scripts still to do; -1: nothing was planned
-	err     error    // what ended it, when it was not the time
+	// attached says why the script that the slice began with, and did not see the end of, ends with the function; "" when it
+	// does not, or when it was not the first.
+	attached string
+	waiting  bool // for a lock, when the time was up
+	left     int  // scripts still to do; -1: nothing was planned
 }
 
 // move is what happens after a slice.
@@ -67,6 +71,8 @@ func decide(run Run, s slice, l Limits, now time.Time) move {
 	}
 	age := now.Sub(run.Started)
 	switch {
+	case s.attached != "" && !s.waiting:
+		return give(ssmHint, "%s had the whole time of an invocation and did not end, and it cannot go on without the function: %s", s.begun[0], s.attached)
 	case next.Idle >= l.Idle:
 		return give(ssmHint, "%d invocations in a row have begun %s and not seen its end: it takes longer than the function may and does not go on without the function",
 			next.Idle, s.begun[0])
@@ -81,6 +87,19 @@ func decide(run Run, s slice, l Limits, now time.Time) move {
 			"the run began %s ago, which is more than lambda.maxTime (%s) allows, and %s", age.Round(time.Second), l.MaxTime, what)
 	}
 	return move{status: status, next: &next}
+}
+
+// tooLong says of a script that is about to start that no function can run it: it ends with its client, for the reason given
+// in attached, and is expected to take longer than a whole slice. Nil means that it may start.
+func tooLong(script, attached string, expected, whole time.Duration) error {
+	if attached == "" || expected <= whole {
+		return nil
+	}
+	return &skein.Error{
+		Kind: skein.KindRefused, Code: "TOO_LONG", At: &skein.Location{Path: script}, Kept: "nothing of it ran", Hint: ssmHint,
+		Message: fmt.Sprintf("it is expected to take %s, the function has %s, and it cannot go on without the function: %s",
+			expected.Round(time.Second), whole.Round(time.Second), attached),
+	}
 }
 
 // ssmHint is what to do with a script that no function can run.

@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 )
 
 func TestDecide(t *testing.T) {
@@ -28,6 +30,10 @@ func TestDecide(t *testing.T) {
 		{"what was left behind has ended, and nothing else began", Run{Hop: 2, Idle: 1, Begun: []string{"V5"}}, slice{left: 2, applied: 1}, time.Minute,
 			StatusContinued, Run{Hop: 3, Applied: 1}, ""},
 		{"waiting is not idling", Run{Hop: 4}, slice{waiting: true, left: -1}, time.Minute, StatusWaiting, Run{Hop: 5}, ""},
+		{"a script that ends with the function", Run{Hop: 1}, slice{begun: []string{"V5"}, attached: "it calls", left: 1}, time.Minute, StatusFailed, Run{},
+			"V5 had the whole time of an invocation and did not end, and it cannot go on without the function: it calls"},
+		{"it only waited", Run{Hop: 1}, slice{begun: []string{"V5"}, attached: "it calls", waiting: true, left: 1}, time.Minute, StatusWaiting,
+			Run{Hop: 2, Idle: 1, Begun: []string{"V5"}}, ""},
 		{"no progress", Run{Hop: 2, Idle: 2}, slice{begun: []string{"V5"}, left: 1}, time.Minute, StatusFailed, Run{},
 			"3 invocations in a row have begun V5 and not seen its end"},
 		{"too many hops", Run{Hop: 5, Applied: 9}, slice{applied: 1, left: 1}, time.Minute, StatusFailed, Run{}, "gone on 5 times"},
@@ -64,6 +70,45 @@ func TestWindow(t *testing.T) {
 		begin, letGo := Limits{Margin: c.margin}.window(c.left)
 		if begin != c.begin || letGo != c.letGo {
 			t.Errorf("margin %s of %s: begins until %s, lets go at %s", c.margin, c.left, begin, letGo)
+		}
+	}
+}
+
+func TestTooLong(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		attached        string
+		expected, whole time.Duration
+		want            string
+	}{
+		{"", time.Hour, time.Minute, ""}, // the server finishes it
+		{"it calls", time.Minute, time.Minute, ""},
+		{"it calls", 0, time.Minute, ""}, // not known
+		{"it calls", 12 * time.Minute, 885 * time.Second, ""},
+		{"it calls", 20 * time.Minute, 885 * time.Second, "it is expected to take 20m0s, the function has 14m45s, and it cannot go on without the function: it calls"},
+	} {
+		err := tooLong("V1__a.sql", c.attached, c.expected, c.whole)
+		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%+v: %v", c, err)
+		}
+	}
+}
+
+// TestBehindProxy: by its name alone a proxy makes every script end with the function.
+func TestBehindProxy(t *testing.T) {
+	t.Parallel()
+	for host, want := range map[string]string{
+		"shop.proxy-abc.eu-west-1.rds.amazonaws.com": "an RDS Proxy stands between here and the server", "shop.cluster-abc.eu-west-1.rds.amazonaws.com": "",
+	} {
+		var lines strings.Builder
+		s := &Slice{log: newLog(&lines, time.Now)}
+		cfg, err := pgx.ParseConfig("postgres://u@" + host + "/shop?sslmode=verify-full")
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.warnOf(cfg)
+		if got := s.attached(""); got != want || strings.Contains(lines.String(), "is an RDS Proxy") != (want != "") {
+			t.Errorf("%s: %q, %s", host, got, lines.String())
 		}
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/skein-db/skein"
@@ -15,10 +14,6 @@ import (
 
 // readWrite is libpq's target_session_attrs=read-write.
 var readWrite = pgconn.ValidateConnectTargetSessionAttrsReadWrite
-
-// outlive has what the server works on go on without its client, which it notices to be gone when it writes to it: a notice
-// would end the statement.
-func outlive(c *pgx.ConnConfig) { c.RuntimeParams["client_min_messages"] = "error" }
 
 // migrate is the command of that name.
 func migrate(ctx context.Context, s *Slice) (Answer, error) {

@@ -17,20 +17,23 @@ type record struct {
 	log   *log
 	about about
 
-	mu      sync.Mutex
-	applied []Applied
-	version string
-	begun   []string    // scripts that were begun and not told to be applied
-	behind  []string    // scripts that the invocation before had begun
-	ended   []string    // those of them that were applied since
-	waiting bool        // for a lock
-	left    int         // planned and not done; -1: nothing was planned
-	quiet   func() bool // reports whether the slice has let go: what breaks then is meant to
-	waited  time.Duration
+	mu       sync.Mutex
+	applied  []Applied
+	version  string
+	begun    []string // scripts that were begun and not told to be applied
+	attached string   // why the script that runs ends with the function; "" if it does not
+	first    bool     // it is the slice's first
+	behind   []string // scripts that the invocation before had begun
+	ended    []string // those of them that were applied since
+	waiting  bool     // for a lock
+	left     int      // planned and not done; -1: nothing was planned
+	proxied  func(attached string) string
+	quiet    func() bool // reports whether the slice has let go: what breaks then is meant to
+	since    time.Time   // when the waiting began
 }
 
-func newRecord(l *log, a about, behind []string, quiet func() bool) *record {
-	return &record{log: l, about: a, left: -1, behind: behind, quiet: quiet}
+func newRecord(l *log, a about, behind []string, s *Slice) *record {
+	return &record{log: l, about: a, left: -1, behind: behind, quiet: s.leash.letGone, proxied: s.attached}
 }
 
 // hear is for skein.Config.Report.
@@ -48,7 +51,9 @@ func (r *record) hear(e skein.Event) {
 	case skein.Planned:
 		r.planned(e)
 	case skein.LockWaiting:
-		r.waiting, r.waited = true, max(r.waited, e.Waited)
+		if !r.waiting {
+			r.waiting, r.since = true, r.log.now()
+		}
 		r.log.logger.Info("waiting for a lock", known("script", e.Path, "relation", e.Relation, "holderPid", e.Holder.PID,
 			"holder", e.Holder.Application, "holderState", e.Holder.State, "waitedMs", e.Waited.Milliseconds())...)
 	case skein.GaveWay:
@@ -88,7 +93,8 @@ func (r *record) hear(e skein.Event) {
 }
 
 func (r *record) begin(e skein.StepStarted) {
-	r.begun, r.waiting = append(r.begun, e.Script.Path), false
+	r.attached, r.first = r.proxied(e.Attached), len(r.applied)+len(r.begun) == 0
+	r.begun = append(r.begun, e.Script.Path)
 	r.tellWait()
 	r.log.logger.Info("script started", known("script", e.Script.Path, "version", e.Script.Version.String(), "status", "started",
 		"number", e.Index+1, "of", e.Total)...)
@@ -104,6 +110,7 @@ func (r *record) done(e skein.StepDone) {
 // any more the server has seen the end.
 func (r *record) planned(e skein.Planned) {
 	r.left = len(e.Steps)
+	r.tellWait()
 	for _, path := range r.behind {
 		if !slices.ContainsFunc(e.Steps, func(s migration.Step) bool { return s.Script.Path == path }) {
 			r.ended = append(r.ended, path)
@@ -137,19 +144,29 @@ func known(pairs ...any) []any {
 	return list
 }
 
-// tellWait writes how long the lock was waited for, once.
+// tellWait writes how long a lock was waited for, once that is over.
 func (r *record) tellWait() {
-	if r.waited > 0 {
-		r.log.metrics(r.about, map[string]float64{"LockWait": float64(r.waited.Milliseconds())})
-		r.waited = 0
+	if r.waiting {
+		r.log.metrics(r.about, map[string]float64{"LockWait": float64(r.log.now().Sub(r.since).Milliseconds())})
+		r.waiting = false
 	}
+}
+
+// cannotStay reports whether a script runs that ends with the function.
+func (r *record) cannotStay() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.begun) > 0 && r.attached != ""
 }
 
 // state gives what is known so far.
 func (r *record) state() (s slice, applied []Applied, version string, target about) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.tellWait()
 	s = slice{applied: len(r.applied), begun: slices.Clone(r.begun), waiting: r.waiting, left: r.left}
+	r.tellWait()
+	if len(s.begun) > 0 && r.first {
+		s.attached = r.attached
+	}
 	return s, r.applied, r.version, r.about
 }

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -26,11 +28,13 @@ type Slice struct {
 	log      *log
 	limits   Limits
 	wakeTime time.Duration
-	begin    time.Time // no script is begun after it
-	letGo    time.Time // what runs then is left to the server
+	begin    time.Time     // no script is begun after it
+	letGo    time.Time     // what runs then is left to the server
+	whole    time.Duration // that a slice has for a script, if it begins with it
 	leash    leash
 	records  []*record
 	once     sync.Once
+	proxy    atomic.Bool // the target is behind RDS Proxy
 }
 
 // open reads the settings of the request's environment.
@@ -85,7 +89,7 @@ func (s *Slice) settle(o *Opened) {
 	s.wakeTime = span(o.Settings, "skein.lambda.wakeTime")
 	now := s.function.now()
 	begin, letGo := s.limits.window(s.call.deadline.Sub(now))
-	s.begin, s.letGo = now.Add(begin), now.Add(letGo)
+	s.begin, s.letGo, s.whole = now.Add(begin), now.Add(letGo), letGo
 }
 
 // span reads a duration that the settings have checked; "" is zero.
@@ -105,9 +109,13 @@ func (s *Slice) Arrange(cfg skein.Config, writes bool) (skein.Config, error) {
 	if connection == nil {
 		return cfg, errors.New("the target has no address")
 	}
-	rec := newRecord(s.log, about{environment: s.Request.Environment, run: s.Request.Run.ID}, s.Request.Run.Begun, s.leash.letGone)
+	rec := newRecord(s.log, about{environment: s.Request.Environment, run: s.Request.Run.ID}, s.Request.Run.Begun, s)
 	s.records = append(s.records, rec)
-	cfg.Report, cfg.NoProgress = rec.hear, true
+	cfg.Report, cfg.NoProgress, cfg.Detach = rec.hear, true, true
+	cfg.Admit = func(u skein.Upcoming) error {
+		seconds := s.Request.Expected[u.Script.Path]
+		return tooLong(u.Script.Path, s.attached(u.Attached), time.Duration(seconds*float64(time.Second)), s.whole)
+	}
 	cfg.LockRetryCount = new(-1) // as long as the slice lasts
 	cfg.TimeBudget = max(s.begin.Sub(s.function.now()), time.Millisecond)
 	cfg.Connection = func(ctx context.Context) (*pgx.ConnConfig, error) {
@@ -128,17 +136,23 @@ func (s *Slice) Arrange(cfg skein.Config, writes bool) (skein.Config, error) {
 			c.ValidateConnect = readWrite
 		}
 		s.once.Do(func() { s.warnOf(c) })
-		if place != aurora.Proxy {
-			outlive(c)
-		}
 		return c, nil
 	}
 	return cfg, nil
 }
 
+// attached is why a script ends with the function, as the library says, or because of the address.
+func (s *Slice) attached(why string) string {
+	if why == "" && s.proxy.Load() {
+		return "an RDS Proxy stands between here and the server"
+	}
+	return why
+}
+
 // warnOf says what the address promises ill of.
 func (s *Slice) warnOf(c *pgx.ConnConfig) {
 	if aurora.PlaceOf(c.Host) == aurora.Proxy {
+		s.proxy.Store(true)
 		s.log.logger.Warn(c.Host + " is an RDS Proxy: a statement there ends with the function that sent it, so none may take longer than the function; " +
 			"the cluster's writer endpoint has no such limit")
 	}
@@ -160,10 +174,21 @@ func (s *Slice) run(ctx context.Context, do func(context.Context) error) (err er
 		return err, true
 	case <-timer.C:
 	}
+	if slices.ContainsFunc(s.records, (*record).cannotStay) {
+		// Left to itself it would work on for nothing, and hold its locks.
+		cancel()
+		orderly := time.NewTimer(s.call.deadline.Sub(s.letGo) / 3)
+		defer orderly.Stop()
+		select {
+		case err := <-done:
+			return err, false
+		case <-orderly.C:
+		}
+	}
 	s.leash.letGo()
 	cancel()
 	// What it has to tell it tells soon, now that all its connections are gone.
-	patience := time.NewTimer(s.call.deadline.Sub(s.letGo) / 4)
+	patience := time.NewTimer(s.call.deadline.Sub(s.letGo) / 3)
 	defer patience.Stop()
 	select {
 	case err := <-done:

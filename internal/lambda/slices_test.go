@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -181,4 +182,43 @@ func TestMinutes(t *testing.T) {
 	if len(runs) != 2 || len(f.DeadLetters()) != 0 {
 		t.Errorf("runs %v, dead letters %q\n%s", runs, f.DeadLetters(), f.story())
 	}
+}
+
+// TestAttached: a script that ends with the function is refused where it is known to take longer, and given up where it
+// turns out to.
+func TestAttached(t *testing.T) {
+	t.Parallel()
+	files := map[string]string{
+		"sql/V1__nap.sql":  "create procedure nap(s float) language plpgsql as $$ begin perform pg_sleep(s); end $$;",
+		"sql/V2__call.sql": "call nap(3);",
+	}
+	t.Run("known", func(t *testing.T) {
+		t.Parallel()
+		db := pgtest.New(t)
+		f := start(t, map[string]string{"dev": db.URL}, files, lambdatest.Options{Timeout: 2 * time.Second})
+		a := f.ask(`{"command": "migrate", "environment": "dev", "expected": {"V1__nap.sql": 60, "V2__call.sql": 600}}`)
+		if a.Status != lambda.StatusFailed || len(a.Applied) != 1 || a.Error == nil || a.Error.Code != "TOO_LONG" || a.Error.Script != "V2__call.sql" ||
+			!strings.Contains(a.Error.Hint, `"via": "ssm"`) || !strings.Contains(a.Error.Message, "expected to take 10m0s") {
+			t.Errorf("%+v %+v", a, a.Error)
+		}
+		if n := len(f.Invocations()); n != 1 {
+			t.Errorf("%d invocations", n)
+		}
+	})
+	t.Run("found out", func(t *testing.T) {
+		t.Parallel()
+		db := pgtest.New(t)
+		f := start(t, map[string]string{"dev": db.URL}, files, lambdatest.Options{Timeout: 2 * time.Second})
+		f.Send(`{"command": "migrate", "environment": "dev"}`)
+		f.Wait(time.Minute)
+		all := f.answers()
+		a := all[len(all)-1]
+		if len(all) != 2 || a.Status != lambda.StatusFailed || a.Error == nil || a.Error.Code != "GIVEN_UP" || a.Pending != 1 ||
+			!strings.Contains(a.Error.Message, "V2__call.sql had the whole time") || !strings.Contains(a.Error.Hint, `"via": "ssm"`) {
+			t.Errorf("%+v\n%s", a.Error, f.story())
+		}
+		if done := f.finished(); len(done) != 1 || done[0]["status"] != "failed" {
+			t.Errorf("finished: %v", done)
+		}
+	})
 }
