@@ -71,6 +71,7 @@ var floors = map[string]int{
 
 	"cmd/skein":               7,
 	"internal/aurora/refresh": 7,
+	"internal/lambda/pack":    7,
 
 	"internal/pgtest":                 8,
 	"internal/lambda/lambdatest":      8,
