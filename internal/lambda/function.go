@@ -118,6 +118,9 @@ func (f *Function) one(ctx context.Context, c call, item Item, index int) (Answe
 	s := &Slice{Request: item.Request.begin(fallback, f.now()), function: f, call: c, log: l}
 	opened, err := s.open(ctx)
 	if err != nil {
+		if s.Request.Environment == "" {
+			s.Request.Environment = "default"
+		}
 		return s.end(failed(s.Request, err, s.log.mask)), nil
 	}
 	s.settle(opened)

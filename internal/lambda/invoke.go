@@ -60,7 +60,7 @@ func (f *Function) request(ctx context.Context, service, path string, body []byt
 
 // send signs and sends a call, again after a moment if the service is busy, and gives the answer's body.
 func (f *Function) send(request *http.Request, body []byte, service string, want int) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(request.Context()), patience)
+	ctx, cancel := context.WithTimeout(request.Context(), patience)
 	defer cancel()
 	credentials := sdk.Credentials{
 		AccessKeyID: f.env("AWS_ACCESS_KEY_ID"), SecretAccessKey: f.env("AWS_SECRET_ACCESS_KEY"), SessionToken: f.env("AWS_SESSION_TOKEN"),

@@ -79,7 +79,12 @@ type about struct{ environment, target, run string }
 func (l *log) metrics(a about, values map[string]float64) {
 	type metric struct{ Name, Unit string }
 	var list []metric
-	line := map[string]any{"Environment": a.environment, "Target": a.target, "run": a.run}
+	line := map[string]any{"Environment": a.environment, "run": a.run}
+	dimensions := [][]string{{"Environment"}}
+	if a.target != "" { // a dimension must not be empty; a run that failed before it knew its database counts all the same
+		line["Target"] = a.target
+		dimensions = append(dimensions, []string{"Environment", "Target"})
+	}
 	for name, value := range values {
 		list = append(list, metric{name, Metrics[name]})
 		line[name] = value
@@ -88,7 +93,7 @@ func (l *log) metrics(a about, values map[string]float64) {
 	line["_aws"] = map[string]any{
 		"Timestamp": l.now().UnixMilli(),
 		"CloudWatchMetrics": []any{map[string]any{
-			"Namespace": Namespace, "Dimensions": [][]string{{"Environment"}, {"Environment", "Target"}}, "Metrics": list,
+			"Namespace": Namespace, "Dimensions": dimensions, "Metrics": list,
 		}},
 	}
 	text, err := json.Marshal(line)

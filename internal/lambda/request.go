@@ -21,7 +21,7 @@ type Request struct {
 	Environment string `json:"environment,omitempty"`
 	// Target is the target version, as the setting target has it.
 	Target string `json:"target,omitempty"`
-	// Release names the release to deploy.
+	// Release names the release whose scripts are meant; "" means the locations of the settings.
 	Release string `json:"release,omitempty"`
 	// Via is "ssm" for a run on a host, else "".
 	Via string `json:"via,omitempty"`
@@ -85,6 +85,9 @@ func decodeRequest(text []byte) (Request, error) {
 	case r.Continue != "" && r.Continue != "invoke" && r.Continue != "answer":
 		return r, fmt.Errorf(`continue is %q: "invoke" or "answer"`, r.Continue)
 	}
+	if strings.ContainsAny(r.Release, ",/\\\n") {
+		return r, fmt.Errorf("%q is no name of a release", r.Release)
+	}
 	// An execution id is new with each attempt of the scheduler, the time is not.
 	if r.Key == "" && (r.ScheduledTime != "" || r.ExecutionID != "") {
 		key := r.ScheduledTime
@@ -95,6 +98,9 @@ func decodeRequest(text []byte) (Request, error) {
 	}
 	return r, nil
 }
+
+// releaseLocation is the location of a release's scripts.
+func releaseLocation(name string) string { return "release:" + name }
 
 func (r Request) String() string {
 	words := []string{r.Command, r.Environment, r.Release}

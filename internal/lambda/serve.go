@@ -25,5 +25,8 @@ func (h handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	if lc, ok := lambdacontext.FromContext(ctx); ok {
 		c.requestID, c.function = lc.AwsRequestID, lc.InvokedFunctionArn
 	}
+	// Calls to AWS that do not come back are to be told before the deadline.
+	ctx, cancel := context.WithDeadline(ctx, c.deadline.Add(-50*time.Millisecond))
+	defer cancel()
 	return h.handle(ctx, c, payload)
 }

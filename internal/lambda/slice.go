@@ -47,6 +47,9 @@ func (s *Slice) open(ctx context.Context) (*Opened, error) {
 	if s.Request.Environment != "" {
 		args = append(args, "-environment="+s.Request.Environment)
 	}
+	if r := s.Request; r.Release != "" && !r.Arrived {
+		args = append(args, "-locations="+releaseLocation(r.Release))
+	}
 	if s.Request.Target != "" {
 		args = append(args, "-target="+s.Request.Target)
 	}
@@ -56,7 +59,7 @@ func (s *Slice) open(ctx context.Context) (*Opened, error) {
 	}
 	world, o := s.function.World, &Opened{Redactor: &secret.Redactor{}}
 	settings, warnings, err := world.Load(ctx, line, o.Redactor)
-	s.log = s.log.masked(o.Redactor.String)
+	s.say(o.Redactor)
 	s.warn(warnings)
 	if err != nil {
 		return nil, err
@@ -70,8 +73,14 @@ func (s *Slice) open(ctx context.Context) (*Opened, error) {
 
 func (s *Slice) warn(list []config.Warning) {
 	for _, w := range list {
-		s.log.logger.Warn(w.String(), "requestId", s.call.requestID)
+		s.log.logger.Warn(w.String())
 	}
+}
+
+// say begins the log anew, with what is known of the request and its secrets.
+func (s *Slice) say(secrets *secret.Redactor) {
+	r := s.Request
+	s.log = s.log.masked(secrets.String).with("run", r.Run.ID, "environment", r.Environment, "command", r.Command, "hop", r.Run.Hop, "requestId", s.call.requestID)
 }
 
 // settle takes over what the settings say of the function itself.
@@ -82,7 +91,7 @@ func (s *Slice) settle(o *Opened) {
 		r.Command = strings.ToLower(o.Settings.Text("skein.lambda.onRelease"))
 	}
 	r.Environment = o.Settings.Environment()
-	s.log = s.log.masked(o.Redactor.String).with("run", r.Run.ID, "environment", r.Environment, "command", r.Command, "hop", r.Run.Hop, "requestId", s.call.requestID)
+	s.say(o.Redactor)
 	s.limits = Limits{Hops: o.Settings.Int("skein.lambda.hops"), Idle: o.Settings.Int("skein.lambda.idleHops")}
 	s.limits.Margin = span(o.Settings, "skein.lambda.margin")
 	s.limits.MaxTime = span(o.Settings, "skein.lambda.maxTime")

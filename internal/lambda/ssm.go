@@ -92,8 +92,8 @@ func (s *Slice) script() string {
 	if r.Target != "" {
 		words = append(words, "-target="+quote(r.Target))
 	}
-	if r.Release != "" {
-		words = append(words, "-release="+quote(r.Release))
+	if r.Release != "" && !r.Arrived {
+		words = append(words, "-locations="+quote(releaseLocation(r.Release)))
 	}
 	return "out=$(" + strings.Join(words, " ") + `); code=$?; printf %s "$out" | gzip -c | base64 | tr -d '\n'; exit $code`
 }
