@@ -1,13 +1,14 @@
 package pipeline
 
 import (
+	"slices"
 	"time"
 )
 
 // Gate names what a reason is about.
 type Gate string
 
-// The gates, in the order in which they are looked at. Those up to GateHistory cannot be overridden.
+// The gates, in the order in which they are told. Those before GateSignature cannot be overridden.
 const (
 	GatePipeline     Gate = "pipeline"     // the environment, its targets and the settings make sense
 	GateDeployment   Gate = "deployment"   // no other deployment runs
@@ -15,6 +16,7 @@ const (
 	GateIdentity     Gate = "identity"     // it is the target that was pinned
 	GateClock        Gate = "clock"        // clocks agree
 	GateHistory      Gate = "history"      // the release has all that is there
+	GateOverride     Gate = "override"     // who overrides may do so
 	GateSignature    Gate = "signature"    // the release is signed by its author
 	GatePrevious     Gate = "previous"     // the environment before has it, byte for byte
 	GateSoak         Gate = "soak"         // for long enough
@@ -52,6 +54,25 @@ type Decision struct {
 // Blocked reports whether there is no rollout.
 func (d Decision) Blocked() bool { return len(d.Reasons) > 0 }
 
+// OnlyAsks reports whether all that is missing is evidence which has not been asked for.
+func (d Decision) OnlyAsks() bool {
+	return d.Blocked() && !slices.ContainsFunc(d.Reasons, func(r Reason) bool { return !r.Ask })
+}
+
+// Opens gives when all reasons will have passed by themselves, as far as one can tell now; the zero time when one will not.
+func (d Decision) Opens() time.Time {
+	var last time.Time
+	for _, r := range d.Reasons {
+		if r.Until.IsZero() {
+			return time.Time{}
+		}
+		if r.Until.After(last) {
+			last = r.Until
+		}
+	}
+	return last
+}
+
 // Rollout is what will run: plans for many databases, in waves.
 type Rollout struct {
 	Environment string
@@ -74,6 +95,7 @@ type Work struct {
 	Target      string
 	Steps       []Step
 	Identity    Identity
+	Key         string // the identity as approvals name it
 	Fingerprint string
 	History     string
 }

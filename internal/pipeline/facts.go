@@ -35,6 +35,11 @@ type TargetFacts struct {
 	Environment string
 	Unreachable string // why the survey failed; "": all else here is known
 
+	// Misplaced is why the engine would refuse the target as not the one that was meant, and ReadOnly why it could write nothing;
+	// "": it would not. Whoever has asked the engine may leave Pinned and Expected out: they are compared here as they stand.
+	Misplaced string
+	ReadOnly  string
+
 	Identity Identity  // what the target is
 	Pinned   *Identity // what the target itself says it is: the row that `skein pin` left in it; nil: none
 	Expected *Identity // what the settings say it is; nil: nothing. Empty fields of it are not compared
@@ -43,9 +48,14 @@ type TargetFacts struct {
 	Pending []Step    // what migrate would run with the release, in order; for Back: what undo would run
 	// Scripts are the release's scripts as they read for this target: the checksum of a repeatable depends on its
 	// placeholders. nil: Release.Scripts.
-	Scripts  []Script
+	Scripts []Script
+	// NoPlan is why the survey could not make a plan: a failed migration in the history, scripts that do not resolve; "": it could.
+	NoPlan string
+	// Skipped are scripts that are neither applied nor in the plan, by path, and why, in Flyway's words: "Ignored", "Above Target".
+	Skipped  map[string]string
 	Problems []string // what validate finds wrong, one a line each, pending ones left out
 
+	Key         string    // the identity as approvals name it
 	Fingerprint string    // of the plan
 	History     string    // hash over the schema history
 	Busy        string    // who holds the migration lock, in words; "": nobody
@@ -102,7 +112,7 @@ type Evidence struct {
 	Queries       map[string]Answer
 	Running       *Running  // another deployment to this environment that is not over
 	Factor        float64   // how much longer scripts take here than in the environment before; 0: 1
-	Override      *Override // gates that a person takes upon himself
+	Override      *Override // gates that a person answers for passing
 }
 
 // Approval is one person's consent, with what checking it found.
@@ -122,7 +132,7 @@ type Approval struct {
 // ApprovedTarget is what an approval was given for.
 type ApprovedTarget struct {
 	Name        string
-	Identity    Identity
+	Identity    string // TargetFacts.Key
 	Fingerprint string
 	History     string
 }

@@ -21,7 +21,7 @@ type Pipeline struct {
 	// People are the keys of each person, as the settings list them now. Keys are compared byte for byte, so they have
 	// one form: what release.Approval names as its key ("SHA256:…").
 	People map[string][]string
-	// SignReleases wants each release signed by its author, with a key that People lists for him.
+	// SignReleases wants each release signed by its author, with a key that People lists for them.
 	SignReleases bool
 }
 
@@ -41,8 +41,8 @@ type Environment struct {
 // can never be right: a target that is down or not the one that was pinned, a release that lacks what is there, a second
 // deployment beside a running one.
 type Gates struct {
-	// Previous wants every script of the release that would run here to have run in all targets of the environment before,
-	// byte for byte. It has no meaning in the first environment.
+	// Previous wants every script of the release that would run here, or has run here, to have run in all targets of the
+	// environment before, byte for byte. It has no meaning in the first environment.
 	Previous bool
 	// Soak is how long ago the last of these scripts must have been applied there. It implies Previous.
 	Soak     time.Duration

@@ -182,7 +182,7 @@ func (s *Schedule) next(after time.Time) (Occurrence, bool) {
 		}
 		at := from
 		if !after.Before(from) {
-			at = from.Add((after.Sub(from)/s.rate + 1) * s.rate)
+			at = after.Add(s.rate - after.Sub(from)%s.rate)
 		}
 		return Occurrence{At: at.In(s.Zone)}, true
 	case s.cron != nil:
