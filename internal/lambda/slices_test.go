@@ -122,36 +122,51 @@ func TestKills(t *testing.T) {
 	if os.Getenv(runsVariable) == "all" {
 		moments = 50
 	}
-	const seed = 6
+	const seed, atOnce = 6, 10
 	random := rand.New(rand.NewPCG(seed, seed))
-	for n := range moments {
-		// A part of the time that the invocation has, and which one.
-		which, after := random.IntN(3), time.Duration(1+random.IntN(1900))*time.Millisecond
-		t.Run(fmt.Sprintf("%d of invocation %d after %s", n, which, after), func(t *testing.T) {
-			t.Parallel()
-			db := pgtest.New(t)
-			files := slow(6, 400*time.Millisecond)
-			files["sql/V3.1__outside.sql"] = "create index concurrently ran_script on ran (script);"
-			files["sql/V4__slow.sql"] = "insert into ran select 4 from pg_sleep(2.5);"
-			f := start(t, map[string]string{"dev": db.URL}, files, lambdatest.Options{Timeout: 2 * time.Second, Kill: func(i int) time.Duration {
-				if i == which {
-					return after
-				}
-				return 0
-			}})
-			f.Send(`{"command": "migrate", "environment": "dev"}`)
-			f.Wait(2 * time.Minute)
-			if got := db.Value(t, "select string_agg(script::text, ' ' order by at) || ', ' || (select count(*) from flyway_schema_history where success) from ran"); got != "1 2 3 4 5 6, 8" {
-				t.Errorf("%s\n%s", got, f.story())
+	for begun := 0; begun < moments; begun += atOnce {
+		// They wait for the server most of their time, so some go on at the same time.
+		var batch []func()
+		for range min(atOnce, moments-begun) {
+			batch = append(batch, killed(t, random.IntN(3), time.Duration(1+random.IntN(1900))*time.Millisecond))
+		}
+		for _, end := range batch {
+			end()
+		}
+	}
+}
+
+// killed begins a run whose which-th invocation is killed after a time, and gives what waits for its end and judges it.
+func killed(t *testing.T, which int, after time.Duration) func() {
+	db := pgtest.New(t)
+	files := slow(6, 300*time.Millisecond)
+	files["sql/V3.1__outside.sql"] = "create index concurrently ran_script on ran (script);"
+	files["sql/V4__slow.sql"] = "insert into ran select 4 from pg_sleep(2.5);"
+	f := start(t, map[string]string{"dev": db.URL}, files, lambdatest.Options{Timeout: 2 * time.Second, Kill: func(i int) time.Duration {
+		if i == which {
+			return after
+		}
+		return 0
+	}})
+	f.Send(`{"command": "migrate", "environment": "dev"}`)
+	return func() {
+		f.Wait(2 * time.Minute)
+		if got := db.Value(t, "select string_agg(script::text, ' ' order by at) || ', ' || (select count(*) from flyway_schema_history where success) from ran"); got != "1 2 3 4 5 6, 8" {
+			t.Errorf("invocation %d killed after %s: %s\n%s", which, after, got, f.story())
+		}
+		runs, deaths := map[string]bool{}, 0
+		for _, a := range f.answers() {
+			runs[a.Run] = true
+		}
+		for _, i := range f.Invocations() {
+			if i.End == lambdatest.Killed {
+				deaths++
 			}
-			runs := map[string]bool{}
-			for _, a := range f.answers() {
-				runs[a.Run] = true
-			}
-			if done := f.finished(); len(runs) != 1 || len(done) < 1 || len(f.DeadLetters()) > 0 {
-				t.Errorf("%d run ids, finished %v\n%s", len(runs), done, f.story())
-			}
-		})
+		}
+		if len(runs) != 1 || len(f.finished()) < 1 || len(f.DeadLetters()) > 0 {
+			t.Errorf("invocation %d killed after %s: %d run ids, finished %v\n%s", which, after, len(runs), f.finished(), f.story())
+		}
+		t.Logf("invocation %d, %s: %d killed, %d in all", which, after, deaths, len(f.Invocations()))
 	}
 }
 

@@ -19,6 +19,7 @@ type sandbox struct {
 	emulator *Emulator
 	api      *httptest.Server
 	process  *exec.Cmd
+	started  chan struct{} // process is there
 	exited   chan struct{}
 	next     chan event  // what is to be worked on
 	asked    chan bool   // it has asked for the next event, and is frozen
@@ -42,7 +43,7 @@ const (
 
 // launch starts a process, which asks for its first event when it is ready (INIT).
 func (e *Emulator) launch() (*sandbox, error) {
-	s := &sandbox{emulator: e, exited: make(chan struct{}), next: make(chan event), asked: make(chan bool, 1), results: make(chan result, 1)}
+	s := &sandbox{emulator: e, started: make(chan struct{}), exited: make(chan struct{}), next: make(chan event), asked: make(chan bool, 1), results: make(chan result, 1)}
 	s.api = httptest.NewServer(http.HandlerFunc(s.serve))
 	o := e.options
 	s.process = exec.Command(o.Binary)
@@ -61,6 +62,7 @@ func (e *Emulator) launch() (*sandbox, error) {
 		s.api.Close()
 		return nil, err
 	}
+	close(s.started)
 	go s.read(out)
 	select {
 	case <-s.asked:
@@ -158,6 +160,7 @@ func (s *sandbox) serve(w http.ResponseWriter, r *http.Request) {
 
 // handOut freezes the process until there is an event for it.
 func (s *sandbox) handOut(w http.ResponseWriter) {
+	<-s.started // it asks sooner than its parent knows of it
 	s.signal(syscall.SIGSTOP)
 	s.asked <- true
 	select {
