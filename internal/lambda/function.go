@@ -107,9 +107,9 @@ func redelivery(messages []string) any {
 // one follows one request.
 func (f *Function) one(ctx context.Context, c call, item Item, index int) (Answer, error) {
 	l := newLog(f.Out, f.now)
-	if item.Err != nil {
-		l.with("requestId", c.requestID).logger.Error("the request cannot be followed", "error", item.Err.Error())
-		return failed(Request{}, item.Err, l.mask), nil
+	if fault := item.Err; fault != nil {
+		l.with("requestId", c.requestID).logger.Error("the request cannot be followed", "error", fault.Error())
+		return failed(Request{}, fault, l.mask), nil //nolint:nilerr // a wrong request is answered; an error would be tried again
 	}
 	fallback := c.requestID
 	if index > 0 {

@@ -23,7 +23,7 @@ func migrate(ctx context.Context, s *Slice) (Answer, error) {
 	}
 	rec := s.records[0]
 	var result *skein.MigrateResult
-	err, ended := s.run(ctx, func(ctx context.Context) error {
+	ended, err := s.run(ctx, func(ctx context.Context) error {
 		return s.awake(ctx, func() (err error) {
 			result, err = skein.Migrate(ctx, cfg)
 			return err
@@ -61,7 +61,7 @@ func (s *Slice) lookBehind(ctx context.Context, cfg skein.Config, rec *record) {
 	}
 	cfg.Report = nil
 	var result *skein.InfoResult
-	err, _ := s.run(ctx, func(ctx context.Context) (err error) {
+	_, err := s.run(ctx, func(ctx context.Context) (err error) {
 		result, err = skein.Info(ctx, cfg)
 		return err
 	})
@@ -149,7 +149,7 @@ func info(ctx context.Context, s *Slice) (Answer, error) {
 		return Answer{}, err
 	}
 	var result *skein.InfoResult
-	err, _ = s.run(ctx, func(ctx context.Context) error {
+	_, err = s.run(ctx, func(ctx context.Context) error {
 		return s.awake(ctx, func() (err error) {
 			result, err = skein.Info(ctx, cfg)
 			return err
@@ -170,7 +170,7 @@ func validate(ctx context.Context, s *Slice) (Answer, error) {
 		return Answer{}, err
 	}
 	var result *skein.ValidateResult
-	err, _ = s.run(ctx, func(ctx context.Context) error {
+	_, err = s.run(ctx, func(ctx context.Context) error {
 		return s.awake(ctx, func() (err error) {
 			result, err = skein.Validate(ctx, cfg)
 			return err

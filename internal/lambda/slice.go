@@ -171,7 +171,7 @@ func (s *Slice) warnOf(c *pgx.ConnConfig) {
 }
 
 // run calls the library until the time to let go has come. ended is false when the call had not come back by then.
-func (s *Slice) run(ctx context.Context, do func(context.Context) error) (err error, ended bool) {
+func (s *Slice) run(ctx context.Context, do func(context.Context) error) (ended bool, err error) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx)) // the deadline's end would cancel what is to go on
 	defer cancel()
 	done := make(chan error, 1)
@@ -180,7 +180,7 @@ func (s *Slice) run(ctx context.Context, do func(context.Context) error) (err er
 	defer timer.Stop()
 	select {
 	case err := <-done:
-		return err, true
+		return true, err
 	case <-timer.C:
 	}
 	if slices.ContainsFunc(s.records, (*record).cannotStay) {
@@ -190,7 +190,7 @@ func (s *Slice) run(ctx context.Context, do func(context.Context) error) (err er
 		defer orderly.Stop()
 		select {
 		case err := <-done:
-			return err, false
+			return false, err
 		case <-orderly.C:
 		}
 	}
@@ -201,9 +201,9 @@ func (s *Slice) run(ctx context.Context, do func(context.Context) error) (err er
 	defer patience.Stop()
 	select {
 	case err := <-done:
-		return err, false
+		return false, err
 	case <-patience.C:
-		return errLetGo, false
+		return false, errLetGo
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -24,7 +25,7 @@ type Options struct {
 	// Concurrency is how many invocations there may be at a time (ReservedConcurrentExecutions); 0 means 10.
 	Concurrency int
 	// Kill says after what time of its work the n-th invocation (from 0) is killed, as when the machine under it breaks;
-	// 0 lets it be. Nil kills none.
+	// 0 lets it be. Nil kills none. After the first that was killed nobody is asked any more.
 	Kill func(n int) time.Duration
 }
 
@@ -215,7 +216,7 @@ func (e *Emulator) attempt(id string, attempt int, payload string) Invocation {
 		e.number++
 		e.mu.Unlock()
 		kill := time.Duration(0)
-		if e.options.Kill != nil {
+		if e.options.Kill != nil && !e.killed() {
 			kill = e.options.Kill(n)
 		}
 		i.End, i.Answer = s.run(id, payload, kill)
@@ -228,6 +229,10 @@ func (e *Emulator) attempt(id string, attempt int, payload string) Invocation {
 	}
 	e.done = append(e.done, i)
 	return i
+}
+
+func (e *Emulator) killed() bool {
+	return slices.ContainsFunc(e.Invocations(), func(i Invocation) bool { return i.End == Killed })
 }
 
 // sandbox gives a warm one, or a new one.

@@ -74,8 +74,8 @@ func (s *SSM) serve(w http.ResponseWriter, r *http.Request, env []string) {
 		return
 	}
 	var in struct {
-		DocumentName, CommandId, InstanceId string //nolint:revive // as the service has them
-		InstanceIds                         []string
+		DocumentName, CommandID, InstanceID string // of CommandId and so on: names are matched without regard to case
+		InstanceIDs                         []string
 		Parameters                          map[string][]string
 	}
 	if err := json.Unmarshal(body, &in); err != nil {
@@ -86,8 +86,8 @@ func (s *SSM) serve(w http.ResponseWriter, r *http.Request, env []string) {
 	defer s.mu.Unlock()
 	switch r.Header.Get("X-Amz-Target") {
 	case "AmazonSSM.SendCommand":
-		if len(in.InstanceIds) != 1 || in.InstanceIds[0] != Host {
-			refuse("InvalidInstanceId", "Instances %v not in a valid state for account 123456789012", in.InstanceIds)
+		if len(in.InstanceIDs) != 1 || in.InstanceIDs[0] != Host {
+			refuse("InvalidInstanceId", "Instances %v not in a valid state for account 123456789012", in.InstanceIDs)
 			return
 		}
 		if in.DocumentName != "AWS-RunShellScript" || len(in.Parameters["executionTimeout"]) != 1 {
@@ -101,8 +101,8 @@ func (s *SSM) serve(w http.ResponseWriter, r *http.Request, env []string) {
 		s.running.Go(func() { s.run(id, script, strings.Join(in.Parameters["workingDirectory"], ""), env) })
 		_ = json.NewEncoder(w).Encode(map[string]any{"Command": map[string]string{"CommandId": id, "Status": "Pending"}})
 	case "AmazonSSM.GetCommandInvocation":
-		c, ok := s.commands[in.CommandId]
-		if !ok || in.InstanceId != Host {
+		c, ok := s.commands[in.CommandID]
+		if !ok || in.InstanceID != Host {
 			refuse("InvocationDoesNotExist", "")
 			return
 		}
