@@ -50,7 +50,7 @@ func TestDecide(t *testing.T) {
 			if (m.next == nil) != (c.words != "") {
 				t.Fatalf("next: %v", m.next)
 			}
-			if n := m.next; n != nil && (n.ID != "r" || n.Started != start || n.Hop != c.next.Hop || n.Applied != c.next.Applied || n.Idle != c.next.Idle ||
+			if n := m.next; n != nil && (n.ID != "r" || !n.Started.Equal(start) || n.Hop != c.next.Hop || n.Applied != c.next.Applied || n.Idle != c.next.Idle ||
 				strings.Join(n.Begun, " ") != strings.Join(c.next.Begun, " ")) {
 				t.Errorf("next: %+v", *n)
 			}

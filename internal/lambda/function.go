@@ -109,7 +109,7 @@ func (f *Function) one(ctx context.Context, c call, item Item, index int) (Answe
 	l := newLog(f.Out, f.now)
 	if fault := item.Err; fault != nil {
 		l.with("requestId", c.requestID).logger.Error("the request cannot be followed", "error", fault.Error())
-		return failed(Request{}, fault, l.mask), nil //nolint:nilerr // a wrong request is answered; an error would be tried again
+		return failed(Request{}, fault, l.mask), nil // an error would be tried again
 	}
 	fallback := c.requestID
 	if index > 0 {
