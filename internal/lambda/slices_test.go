@@ -163,7 +163,7 @@ func killed(t *testing.T, which int, after time.Duration) func() {
 				deaths++
 			}
 		}
-		if deaths != 1 || len(runs) != 1 || len(f.finished()) < 1 || len(f.DeadLetters()) > 0 {
+		if deaths < 1 || len(runs) != 1 || len(f.finished()) < 1 || len(f.DeadLetters()) > 0 {
 			t.Errorf("invocation %d killed after %s: %d run ids, finished %v\n%s", which, after, len(runs), f.finished(), f.story())
 		}
 		t.Logf("invocation %d, %s: %d killed, %d in all", which, after, deaths, len(f.Invocations()))
