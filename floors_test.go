@@ -44,6 +44,7 @@ var floors = map[string]int{
 	"source":                3,
 	"source/s3":             3,
 	"source/git":            3,
+	"internal/aurora":       3,
 	"internal/postgres":     3,
 	"internal/pgserver":     3,
 	"internal/process":      3,
@@ -70,10 +71,13 @@ var floors = map[string]int{
 	"internal/lambda": 7,
 	"internal/aws":    7,
 
-	"cmd/skein": 8,
+	"cmd/skein":               8,
+	"internal/aurora/refresh": 8,
+	"internal/lambda/pack":    8,
 
 	"internal/pgtest":                 9,
-	"internal/s3test":                 8,
+	"internal/s3test":                 9,
+	"internal/lambda/lambdatest":      9,
 	"internal/pgtest/fetch":           10,
 	"internal/conformance":            10,
 	"internal/killmatrix":             10,

@@ -1,4 +1,5 @@
-// Command skein migrates PostgreSQL schemas. Started under the name flyway it behaves as that command.
+// Command skein migrates PostgreSQL schemas. Started under the name flyway it behaves as that command, and by AWS Lambda as
+// a function.
 package main
 
 import (
@@ -13,6 +14,7 @@ import (
 
 	"github.com/skein-db/skein/internal/cli"
 	"github.com/skein-db/skein/internal/demo"
+	"github.com/skein-db/skein/internal/lambda"
 )
 
 func main() {
@@ -28,6 +30,9 @@ func main() {
 	install, _ := os.Executable()
 	if install != "" {
 		install = filepath.Dir(install)
+	}
+	if os.Getenv(lambda.RuntimeVariable) != "" {
+		serve(dir)
 	}
 	width, _, _ := term.GetSize(int(os.Stdout.Fd())) // 0 where stdout is no terminal
 	os.Exit(cli.Main(ctx, cli.Process{

@@ -20,6 +20,8 @@ var dearAtStart = map[string]string{
 	"github.com/lib/pq":                         "embedded-postgres, for the demo",
 	"github.com/xi2/xz":                         "embedded-postgres, for the demo",
 	"encoding/xml":                              "the standard library, brought by the AWS core",
+	"encoding/gob":                              "aws-lambda-go's net/rpc, which its tag lambda.norpc leaves out of the function",
+	"net/rpc":                                   "aws-lambda-go, likewise",
 	"html/template":                             "the page of a report",
 	"unicode":                                   "the standard library",
 	"testing":                                   "this test",

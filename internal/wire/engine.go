@@ -15,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/skein-db/skein"
+	"github.com/skein-db/skein/internal/aurora"
 	"github.com/skein-db/skein/internal/config"
 	"github.com/skein-db/skein/internal/secret"
 	"github.com/skein-db/skein/migration"
@@ -294,6 +295,9 @@ func connection(s *config.Settings, w World, secrets *secret.Redactor) func(cont
 		secrets.Add(cfg.Password) // it may be from PGPASSWORD, .pgpass or AWS
 		certificates, err := target.TLS.Certificates(w.Home, os.ReadFile)
 		if err != nil {
+			return fail(err)
+		}
+		if err := aurora.Trust(cfg); err != nil {
 			return fail(err)
 		}
 		if len(certificates) > 0 {
