@@ -19,7 +19,7 @@ type Config struct {
 	// They are parameters and not a connection because the server's notices have to be heard from its first message on.
 	// A run opens at most three connections at a time: one that works; when something is to be changed, one that holds the
 	// migration lock; and, with Report, one that looks at scripts that run for more than a second. It may be called while
-	// an earlier call has not returned.
+	// an earlier call has not returned. When the server refuses the login (28P01, 28000) it is called once more.
 	Connection func(ctx context.Context) (*pgx.ConnConfig, error)
 	// ConnectRetries is how often a failed connection is tried again, after 1, 2, 4 … seconds, each wait at most
 	// ConnectRetriesInterval seconds (0 means 120). 0 means: never.

@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/skein-db/skein/internal/postgres"
 	"github.com/skein-db/skein/migration"
 )
@@ -21,14 +23,14 @@ func (r *run) acquire(ctx context.Context) error {
 	if r.lock != nil || r.tape() != nil {
 		return nil
 	}
-	cfg, err := r.connConfig(ctx)
-	if err != nil {
-		return r.wrap(err)
-	}
 	key := migration.LockKey(r.history.Schema, r.history.Table)
-	// The lock's session is Skein's alone: what initSql does is for the scripts'.
-	cfg, _ = r.aim(cfg)
-	lock, err := postgres.OpenLock(ctx, cfg, postgres.Options{ApplicationName: "skein/lock"}, key)
+	var lock *postgres.Lock
+	err := r.logIn(ctx, func(cfg *pgx.ConnConfig) (err error) {
+		// The lock's session is Skein's alone: what initSql does is for the scripts'.
+		cfg, _ = r.aim(cfg)
+		lock, err = postgres.OpenLock(ctx, cfg, postgres.Options{ApplicationName: "skein/lock"}, key)
+		return err
+	})
 	if err != nil {
 		return r.wrap(err)
 	}

@@ -7,6 +7,8 @@ import (
 	"maps"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/skein-db/skein/internal/postgres"
 	"github.com/skein-db/skein/internal/txblock"
 	"github.com/skein-db/skein/internal/watch"
@@ -105,14 +107,15 @@ func (o *observer) drop() {
 
 // dialBeside opens a connection that has nothing of the scripts' session: neither role nor initSql.
 func (r *run) dialBeside(ctx context.Context, application string) (*postgres.Conn, error) {
-	cfg, err := r.connConfig(ctx)
-	if err != nil {
-		return nil, err
-	}
-	cfg = cfg.Copy()
-	cfg.RuntimeParams = maps.Clone(cfg.RuntimeParams)
-	cfg.RuntimeParams["application_name"] = application
-	return postgres.Open(ctx, cfg, postgres.Options{ReadOnly: true})
+	var conn *postgres.Conn
+	err := r.logIn(ctx, func(cfg *pgx.ConnConfig) (err error) {
+		cfg = cfg.Copy()
+		cfg.RuntimeParams = maps.Clone(cfg.RuntimeParams)
+		cfg.RuntimeParams["application_name"] = application
+		conn, err = postgres.Open(ctx, cfg, postgres.Options{ReadOnly: true})
+		return err
+	})
+	return conn, err
 }
 
 // event is what there is to tell of the spot.

@@ -387,16 +387,33 @@ func (r *run) connect(ctx context.Context) error {
 }
 
 func (r *run) dial(ctx context.Context) (*postgres.Conn, error) {
-	cfg, err := r.connConfig(ctx)
-	if err != nil {
-		return nil, err
-	}
 	opt, err := r.connOptions("skein")
 	if err != nil {
 		return nil, err
 	}
 	opt.First = r.first()
-	return r.openConn(ctx, cfg, opt)
+	var conn *postgres.Conn
+	err = r.logIn(ctx, func(cfg *pgx.ConnConfig) (err error) {
+		conn, err = r.openConn(ctx, cfg, opt)
+		return err
+	})
+	return conn, err
+}
+
+// logIn opens a connection. A login that was refused is tried once more with parameters that are asked for anew: the
+// password may have been changed a moment ago.
+func (r *run) logIn(ctx context.Context, open func(*pgx.ConnConfig) error) error {
+	for again := false; ; again = true {
+		cfg, err := r.connConfig(ctx)
+		if err != nil {
+			return err
+		}
+		err = open(cfg)
+		refused, ok := errors.AsType[*postgres.ConnectFailure](err)
+		if !ok || again || refused.State != stateWrongPassword && refused.State != stateNoLogin {
+			return err
+		}
+	}
 }
 
 func (r *run) connOptions(name string) (postgres.Options, error) {

@@ -1,0 +1,85 @@
+package skein_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/skein-db/skein"
+	"github.com/skein-db/skein/internal/pgtest"
+)
+
+// guarded is a server that asks the role app for its password, and the URL as which it logs in, without one.
+func guarded(t *testing.T) (db *pgtest.DB, admin *pgx.Conn, login func(password string) (*pgx.ConnConfig, error)) {
+	t.Helper()
+	server := pgtest.Server(t, nil)
+	hba := []byte("local all all trust\nhost all app all scram-sha-256\nhost all all all trust\n")
+	if err := os.WriteFile(filepath.Join(server.DataDir, "pg_hba.conf"), hba, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	db = pgtest.On(t, server)
+	admin = session(t, db)
+	do(t, admin, "select pg_reload_conf()", "create role app login password 'one'", "grant all on schema public to app")
+	return db, admin, func(password string) (*pgx.ConnConfig, error) {
+		cfg, err := pgx.ParseConfig(db.URL)
+		if err != nil {
+			return nil, err
+		}
+		cfg.User, cfg.Password = "app", password
+		return cfg, nil
+	}
+}
+
+// The password is changed in the middle of a run, and all of the run's sessions end. Whoever hands out the parameters is
+// a step behind each time, as a cache is: asked once more they are right, for the working connection and the lock's.
+func TestPasswordIsRotatedInTheMiddle(t *testing.T) {
+	t.Parallel()
+	_, admin, login := guarded(t)
+	rotated, stale := false, 0
+	cfg := skein.Config{Source: scripts("V1__a.sql", "create table a(id int);", "V2__b.sql", "insert into a values (1);", "V3__c.sql", "insert into a values (2);"), DurableEach: true, NoProgress: true}
+	cfg.Connection = func(context.Context) (*pgx.ConnConfig, error) {
+		if !rotated {
+			return login("one")
+		}
+		if stale++; stale%2 == 1 {
+			return login("one")
+		}
+		return login("two")
+	}
+	cfg.Report = func(e skein.Event) {
+		if s, ok := e.(skein.StepStarted); ok && s.Index == 1 && !rotated {
+			do(t, admin, "alter role app password 'two'", "select pg_terminate_backend(pid, 60000) from pg_stat_activity where usename = 'app'")
+			rotated = true
+		}
+	}
+	result, err := skein.Migrate(context.Background(), cfg)
+	if err != nil || len(result.Applied) != 3 {
+		t.Fatalf("%+v, %v", result, err)
+	}
+	if stale != 4 {
+		t.Errorf("asked %d times after the change, not twice for each of two connections", stale)
+	}
+	var rows, scripts int
+	if err := admin.QueryRow(t.Context(), "select (select count(*) from a), (select count(*) from flyway_schema_history)").Scan(&rows, &scripts); err != nil || rows != 2 || scripts != 3 {
+		t.Errorf("%d rows, %d scripts, %v", rows, scripts, err)
+	}
+}
+
+// What is wrong twice is an error: no account is to be locked by trying.
+func TestWrongPasswordIsTriedTwice(t *testing.T) {
+	t.Parallel()
+	_, _, login := guarded(t)
+	asked := 0
+	_, err := skein.Migrate(context.Background(), skein.Config{Connection: func(context.Context) (*pgx.ConnConfig, error) {
+		asked++
+		return login("wrong")
+	}})
+	var e *skein.Error
+	if !errors.As(err, &e) || e.Kind != skein.KindConnection || asked != 2 {
+		t.Errorf("asked %d times, error %v", asked, err)
+	}
+}
