@@ -150,6 +150,13 @@ type Config struct {
 	Reason                string
 	// JournalSchema is the schema of Skein's own tables, which scripts that cannot be one transaction need; "" means skein.
 	JournalSchema string
+	// Detach lets the server finish a script, its history row included, when the client was killed, and sends no notices
+	// for that. Each script then travels by itself. Those for which that cannot be run all the same, attached to their
+	// client: StepStarted.Attached says why, and Admit may refuse them.
+	Detach bool
+	// Admit is asked before each script of Migrate and Undo starts; an error ends the run there, with KindRefused unless
+	// it is an *Error. Nil admits all.
+	Admit func(Upcoming) error
 	// DurableEach waits for the disk at the commit of each script. Else small scripts share their way to the server, each
 	// still a transaction of its own, and the last of at most 100 commits brings all to disk before any is told to be
 	// applied.

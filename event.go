@@ -101,6 +101,8 @@ type (
 		Transactional bool
 		OutOfOrder    bool
 		Skipped       bool // SkipExecutingMigrations: recorded, not run
+		// Attached says, with Config.Detach or Admit, why the server would not finish it without its client; see Upcoming.
+		Attached string
 	}
 	// Resumed comes when a script that cannot be one transaction goes on where an earlier run stopped: its first Done
 	// statements are not run again, but for those that only set up the session.

@@ -39,6 +39,8 @@ type execution struct {
 	journals *migration.Script
 	// fenced says that its transaction is to be one that records a step (see fence).
 	fenced bool
+	// oneMessage says that all of it goes to the server at once, which finishes it whatever becomes of the client.
+	oneMessage bool
 	// asynchronous lets the commit return before it is on disk; a later one brings both there.
 	asynchronous bool
 	committed    time.Time // when the answer to the commit came; zero before
@@ -56,6 +58,8 @@ func (x *execution) execute(ctx context.Context) error {
 	}
 	var err error
 	switch {
+	case x.oneMessage && x.mode.transactional():
+		err = x.gently(ctx, x.whole)
 	case x.mode == together && !x.hold && len(x.run.cfg.ErrorOverrides) == 0:
 		err = x.gently(ctx, x.together)
 	case !x.mode.transactional() && x.journals != nil && x.run.cfg.instead == nil:

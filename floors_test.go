@@ -37,6 +37,7 @@ var floors = map[string]int{
 	"internal/release": 1,
 
 	"adoption":          2,
+	"internal/detach":   2,
 	"internal/lint":     2,
 	"internal/pipeline": 2,
 

@@ -86,13 +86,23 @@ func (j *journaling) piece(ctx context.Context, i int, p *piece) error {
 	if alone || v.Class == txblock.Opaque {
 		return j.alone(ctx, i, p)
 	}
-	if err := j.statement(ctx, j.begin(), p); err != nil {
-		return err
+	return j.recorded(ctx, i, p)
+}
+
+// recorded runs a statement in a transaction that records it.
+func (j *journaling) recorded(ctx context.Context, i int, p *piece) error {
+	m, begin := j.begin(), time.Now()
+	if j.oneMessage {
+		m.add(p, p.sql())
+	} else {
+		if err := j.statement(ctx, m, p); err != nil {
+			return err
+		}
+		m = &message{}
 	}
-	m := &message{}
 	j.write(m, migration.JournalDone, "", i)
 	m.own("commit")
-	return m.send(ctx, r.conn, 0, nil)
+	return m.send(ctx, j.run.conn, j.run.resultLimit(), func(p *piece, res postgres.Result) { j.answered(p, res, time.Since(begin)) })
 }
 
 // begin opens a transaction that records what it does. The fence is in each of them, as in those of other steps: it

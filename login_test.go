@@ -13,18 +13,19 @@ import (
 	"github.com/skein-db/skein/internal/pgtest"
 )
 
-// guarded is a server that asks the role app for its password, and the URL as which it logs in, without one.
-func guarded(t *testing.T) (db *pgtest.DB, admin *pgx.Conn, login func(password string) (*pgx.ConnConfig, error)) {
+// guarded is a server that asks the role app for its password: a session of the superuser's there, and the parameters of
+// app's login.
+func guarded(t *testing.T) (admin *pgx.Conn, login func(password string) (*pgx.ConnConfig, error)) {
 	t.Helper()
 	server := pgtest.Server(t, nil)
 	hba := []byte("local all all trust\nhost all app all scram-sha-256\nhost all all all trust\n")
 	if err := os.WriteFile(filepath.Join(server.DataDir, "pg_hba.conf"), hba, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	db = pgtest.On(t, server)
+	db := pgtest.On(t, server)
 	admin = session(t, db)
 	do(t, admin, "select pg_reload_conf()", "create role app login password 'one'", "grant all on schema public to app")
-	return db, admin, func(password string) (*pgx.ConnConfig, error) {
+	return admin, func(password string) (*pgx.ConnConfig, error) {
 		cfg, err := pgx.ParseConfig(db.URL)
 		if err != nil {
 			return nil, err
@@ -38,7 +39,7 @@ func guarded(t *testing.T) (db *pgtest.DB, admin *pgx.Conn, login func(password 
 // a step behind each time, as a cache is: asked once more they are right, for the working connection and the lock's.
 func TestPasswordIsRotatedInTheMiddle(t *testing.T) {
 	t.Parallel()
-	_, admin, login := guarded(t)
+	admin, login := guarded(t)
 	rotated, stale := false, 0
 	cfg := skein.Config{Source: scripts("V1__a.sql", "create table a(id int);", "V2__b.sql", "insert into a values (1);", "V3__c.sql", "insert into a values (2);"), DurableEach: true, NoProgress: true}
 	cfg.Connection = func(context.Context) (*pgx.ConnConfig, error) {
@@ -72,7 +73,7 @@ func TestPasswordIsRotatedInTheMiddle(t *testing.T) {
 // What is wrong twice is an error: no account is to be locked by trying.
 func TestWrongPasswordIsTriedTwice(t *testing.T) {
 	t.Parallel()
-	_, _, login := guarded(t)
+	_, login := guarded(t)
 	asked := 0
 	_, err := skein.Migrate(context.Background(), skein.Config{Connection: func(context.Context) (*pgx.ConnConfig, error) {
 		asked++

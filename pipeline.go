@@ -19,7 +19,7 @@ const (
 // companions prepares the steps after s that can travel with it: each is small, is a transaction of its own and needs
 // no look at the target before it starts. What has a fault is left to its own turn, when the steps before it are done.
 func (r *run) companions(s *step, plan migration.Plan) []*step {
-	if s.x.mode != together || s.x.hold || !s.sendsText() || len(r.cfg.ErrorOverrides) > 0 || r.cfg.DurableEach {
+	if s.x.mode != together || s.x.hold || !s.sendsText() || len(r.cfg.ErrorOverrides) > 0 || r.cfg.DurableEach || r.cfg.Detach || r.cfg.Admit != nil {
 		return nil
 	}
 	var more []*step

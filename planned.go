@@ -29,6 +29,8 @@ type PlannedStep struct {
 	Transactional bool
 	OutOfOrder    bool
 	Skipped       bool // it would be recorded and not run
+	// Attached says why, with Config.Detach, the server would not finish it without its client; "" when it would.
+	Attached string
 }
 
 // PlanPart are statements that belong together.
@@ -104,7 +106,7 @@ func planned(cfg Config, verb string, command func(Config) (Target, error)) (*Pl
 		case Planned:
 			result.InitialText, result.Fingerprint = e.Current, e.Fingerprint
 		case StepStarted:
-			result.Steps = append(result.Steps, PlannedStep{e.Script, e.Transactional, e.OutOfOrder, e.Skipped})
+			result.Steps = append(result.Steps, PlannedStep{e.Script, e.Transactional, e.OutOfOrder, e.Skipped, e.Attached})
 		case Connected, Warning, Notice:
 			if heard != nil {
 				heard(e)

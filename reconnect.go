@@ -233,11 +233,21 @@ func sameRows(known, found []migration.Row) bool {
 // settleSession brings the session to where scripts begin: what initSql and afterConnect set is meant to stay.
 func (r *run) settleSession(ctx context.Context) error {
 	if !r.has("afterConnect") && r.cfg.InitSQL == "" {
-		r.session = postgres.CleanSession(r.cfg.Role)
+		if err := r.keepQuiet(ctx); err != nil {
+			return err
+		}
+		var own []string
+		if r.quiet {
+			own = postgres.QuietSQL()
+		}
+		r.session = postgres.CleanSession(r.cfg.Role, own...)
 		return nil
 	}
 	if err := r.fire(ctx, "afterConnect"); err != nil {
 		return r.writes(err, "afterConnect")
+	}
+	if err := r.keepQuiet(ctx); err != nil {
+		return err
 	}
 	texts := []string{r.cfg.InitSQL}
 	for _, c := range r.callbacks {

@@ -72,6 +72,8 @@ type run struct {
 	began      time.Time
 	longest    time.Duration // that a step of this run took
 	breaks     int           // connections that broke since a step was recorded last
+	proxied    *bool         // a pooler stands before the server; nil: not asked yet
+	quiet      bool          // the session outlives its client (see keepQuiet)
 	baselined  bool          // the baseline's row went in together with the schemas
 
 	place                locality

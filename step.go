@@ -23,6 +23,7 @@ type step struct {
 	row          migration.Row
 	x            *execution
 	events       []Event // to be told when it starts
+	attached     string  // see Upcoming
 	recorded     bool
 	took         time.Duration
 }
@@ -42,6 +43,12 @@ func (r *run) prepareStep(ctx context.Context, plan migration.Plan, i int, g *gr
 	}
 	if g != nil {
 		s.x.mode, s.x.hold = g.mode, g.mode == stepwise
+	}
+	if err := s.detach(ctx, g); err != nil {
+		return nil, err
+	}
+	if err := s.admit(); err != nil {
+		return nil, err
 	}
 	if s.x.mode == steered {
 		r.warn(Warning{
@@ -115,7 +122,7 @@ func (s *step) start() {
 	}
 	r.report(StepStarted{
 		Schema: r.history.Schema, Script: s.Script, Index: s.index, Total: s.total, Transactional: s.x.mode.transactional(),
-		OutOfOrder: s.OutOfOrder, Skipped: r.cfg.SkipExecutingMigrations,
+		OutOfOrder: s.OutOfOrder, Skipped: r.cfg.SkipExecutingMigrations, Attached: s.attached,
 	})
 }
 

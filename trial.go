@@ -80,7 +80,7 @@ func Trial(ctx context.Context, cfg Config) (*TrialResult, error) {
 		case Planned:
 			result.InitialText, result.Fingerprint = e.Current, e.Fingerprint
 		case StepStarted:
-			result.Steps = append(result.Steps, PlannedStep{e.Script, e.Transactional, e.OutOfOrder, e.Skipped})
+			result.Steps = append(result.Steps, PlannedStep{e.Script, e.Transactional, e.OutOfOrder, e.Skipped, e.Attached})
 		case StatementDone:
 			t.done(e)
 		case Connected, Warning, Notice, LockWaiting:

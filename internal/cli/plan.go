@@ -121,7 +121,7 @@ func stepList(planned []skein.PlannedStep) list {
 	for _, s := range planned {
 		steps = append(steps, object{
 			"category": category(s.Script), "version": s.Script.Version.String(), "description": s.Script.Description, "filepath": s.Script.Physical,
-			"outOfOrder": s.OutOfOrder, "skipped": s.Skipped, "transactional": s.Transactional, "type": string(s.Script.Type),
+			"outOfOrder": s.OutOfOrder, "skipped": s.Skipped, "transactional": s.Transactional, "attached": textOrNull(s.Attached), "type": string(s.Script.Type),
 		})
 	}
 	return steps

@@ -29,7 +29,7 @@ var verbs = []verb{
 		Settings: []string{
 			"locations", "target", "cherryPick", "outOfOrder", "schemas", "defaultSchema", "table", "baselineOnMigrate", "baselineVersion", "validateOnMigrate",
 			"placeholders.*", "mixed", "group", "installedBy", "lockRetryCount", "skipExecutingMigrations", "skein.keepSessionState", "skein.role", "skein.requireMigrations",
-			"skein.reconnectDeadline", "skein.timeBudget", "dryRunOutput",
+			"skein.reconnectDeadline", "skein.timeBudget", "skein.detach", "dryRunOutput",
 		},
 	},
 	{
@@ -39,7 +39,7 @@ var verbs = []verb{
 			"with cherryPick it undoes what is listed, the last of the list first. Repeatable migrations are left alone.",
 		Example: []string{"undo", "undo -target=7", "undo -cherryPick=7 info"},
 		Settings: []string{"locations", "target", "cherryPick", "undoSqlMigrationPrefix", "group", "mixed", "installedBy", "lockRetryCount", "skipExecutingMigrations",
-			"skein.reconnectDeadline", "skein.timeBudget", "dryRunOutput"},
+			"skein.reconnectDeadline", "skein.timeBudget", "skein.detach", "dryRunOutput"},
 	},
 	{
 		Name: "info", Summary: "show every migration and its state",

@@ -171,6 +171,7 @@ var table = build(append([]Key{
 	{Name: "skein.runAgain", Forms: global, Note: "repair: forget how far this version's script has come; the next run begins with its first statement"},
 	{Name: "skein.reason", Forms: global, Note: "why markApplied or runAgain is right; kept in journalSchema"},
 	{Name: "skein.durableEach", Kind: Boolean, Default: "false", Forms: global, Note: "wait for the disk at the commit of each script, not of each 100 small ones"},
+	{Name: "skein.detach", Kind: Boolean, Default: "false", Forms: global, Note: "the server finishes a script and its history row when the client was killed; no notices are heard then"},
 	{Name: "skein.stallBudget", Kind: Integer, Default: "1000", Forms: global, Note: "milliseconds that a script's wait for a lock may hold others up; 0: wait as PostgreSQL does"},
 	{Name: "skein.lockDeadline", Kind: Integer, Default: "600", Min: 1, Forms: global, Note: "seconds that a script may wait for a moment that fits stallBudget"},
 	{Name: "skein.reconnectDeadline", Kind: Integer, Default: "60", Forms: global, Note: "seconds to come back after a connection broke in the middle of a run; 0: never"},

@@ -79,7 +79,12 @@ func TestKilledWhileTheServerWorks(t *testing.T) {
 // the lock, and waits for the end of all.
 func survive(t *testing.T, db *pgtest.DB, url, dir, gate, working string, more ...func()) {
 	t.Helper()
-	holder := killedAtTheGate(t, db, url, dir, gate, working)
+	goesOn(t, db, url, dir, killedAtTheGate(t, db, url, dir, gate, working), more...)
+}
+
+// goesOn is the second half of survive; it gives what the second run printed.
+func goesOn(t *testing.T, db *pgtest.DB, url, dir string, holder *pgx.Conn, more ...func()) string {
+	t.Helper()
 	second := command(t, url, dir, "migrate")
 	var others sync.WaitGroup
 	for _, f := range more {
@@ -96,6 +101,7 @@ func survive(t *testing.T, db *pgtest.DB, url, dir, gate, working string, more .
 		t.Errorf("the second: exit code %d\n%s", code, second.output.String())
 	}
 	others.Wait()
+	return second.output.String()
 }
 
 // lockHeld asks whether somebody has the migration lock.
@@ -103,7 +109,7 @@ const lockHeld = "exists (select from pg_locks l join pg_stat_activity a using (
 	" a.state = 'idle in transaction' and a.datname = current_database())"
 
 // killedAtTheGate leaves a backend at work whose client is dead, until what the connection holds is given free.
-func killedAtTheGate(t *testing.T, db *pgtest.DB, url, dir, gate, working string) *pgx.Conn {
+func killedAtTheGate(t *testing.T, db *pgtest.DB, url, dir, gate, working string, args ...string) *pgx.Conn {
 	t.Helper()
 	if c := command(t, url, dir, "migrate", "-target=1"); c.wait() != 0 {
 		t.Fatal(c.output.String())
@@ -112,7 +118,7 @@ func killedAtTheGate(t *testing.T, db *pgtest.DB, url, dir, gate, working string
 	if _, err := holder.Exec(t.Context(), "begin; "+gate); err != nil {
 		t.Fatal(err)
 	}
-	first := command(t, url, dir, "migrate")
+	first := command(t, url, dir, append(args, "migrate")...)
 	soon(t, db, "select exists (select from pg_stat_activity where datname = current_database() and "+working+")")
 	first.kill()
 	soon(t, db, "select not "+lockHeld)

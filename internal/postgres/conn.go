@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -244,4 +245,21 @@ func offsetZone(t time.Time) string {
 		sign, seconds = '+', -seconds
 	}
 	return fmt.Sprintf("<client>%c%02d:%02d", sign, seconds/3600, seconds/60%60)
+}
+
+// Proxied reports whether something between here and the server answers in its place, a pooler for instance: the process
+// that works is then another than the one that the connection was told of.
+func (c *Conn) Proxied(ctx context.Context) (bool, error) {
+	rows, err := c.query(ctx, "select pg_catalog.pg_backend_pid()")
+	return err == nil && *rows[0][0] != strconv.FormatUint(uint64(c.PID()), 10), err
+}
+
+// QuietSQL lists the statements that make the session one in which a statement goes on when its client is gone: nothing
+// is sent before it ends, and nobody looks whether there is still somebody to send it to.
+func QuietSQL() []string {
+	return []string{
+		"set client_min_messages = error",
+		// There is none before version 14, and nobody looks then.
+		"select pg_catalog.set_config(name, '0', false) from pg_catalog.pg_settings where name = 'client_connection_check_interval'",
+	}
 }

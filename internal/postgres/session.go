@@ -16,10 +16,11 @@ type Session struct {
 	reset []string
 }
 
-// CleanSession is the session of a connection on which nothing ran but "set role", when role is not empty.
-func CleanSession(role string) Session {
-	return Session{reset: filled("reset session authorization", setRole(role), "reset all", "close all", "deallocate all",
-		"unlisten *", "select pg_catalog.pg_advisory_unlock_all()", "discard temp", "discard sequences")}
+// CleanSession is the session of a connection on which nothing ran but "set role", when role is not empty, and then own.
+func CleanSession(role string, own ...string) Session {
+	parts := append([]string{"reset session authorization", setRole(role), "reset all"}, own...)
+	return Session{reset: filled(append(parts, "close all", "deallocate all",
+		"unlisten *", "select pg_catalog.pg_advisory_unlock_all()", "discard temp", "discard sequences")...)}
 }
 
 // Reset lists the statements that bring the session back from wherever a script took it. They are allowed in a

@@ -37,7 +37,7 @@ func Engine(s *config.Settings, w World, flyway bool, secrets *secret.Redactor) 
 		OutOfOrder: s.Bool("outOfOrder"), SkipExecutingMigrations: s.Bool("skipExecutingMigrations"),
 		CherryPick: s.List("cherryPick"), SkipValidate: !s.Bool("validateOnMigrate"), IgnoreJavaMigrations: s.List("skein.ignoreJavaMigrations"),
 		Mixed: s.Bool("mixed"), Group: s.Bool("group"), NoTransactions: !s.Bool("executeInTransaction"),
-		InstalledBy: s.Text("installedBy"), KeepSessionState: s.Bool("skein.keepSessionState"), DurableEach: s.Bool("skein.durableEach"), JournalSchema: s.Text("skein.journalSchema"), Reason: s.Text("skein.reason"),
+		InstalledBy: s.Text("installedBy"), KeepSessionState: s.Bool("skein.keepSessionState"), DurableEach: s.Bool("skein.durableEach"), Detach: s.Bool("skein.detach"), JournalSchema: s.Text("skein.journalSchema"), Reason: s.Text("skein.reason"),
 		LockRetryCount: new(s.Int("lockRetryCount")), LockDeadline: time.Duration(s.Int("skein.lockDeadline")) * time.Second, DiscardQueryResults: !s.Bool("outputQueryResults"),
 		BaselineDescription: s.Text("baselineDescription"), BaselineOnMigrate: s.Bool("baselineOnMigrate"),
 		AllowClean: !s.Bool("cleanDisabled"),
