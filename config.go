@@ -17,8 +17,9 @@ type Config struct {
 	URL string
 	// Connection gives the parameters of each new connection (a fresh token, a dialer of one's own) and wins over URL.
 	// They are parameters and not a connection because the server's notices have to be heard from its first message on.
-	// A run opens at most three connections at a time: one that works; when something is to be changed, one that holds the
-	// migration lock; and, with Report, one that looks at scripts that run for more than a second. It may be called while
+	// A run opens at most four connections at a time: one that works; when something is to be changed, one that holds the
+	// migration lock; with Report one that looks at scripts that run for more than a second; and one that counts who waits
+	// behind a script that changes tables in use. It may be called while
 	// an earlier call has not returned. When the server refuses the login (28P01, 28000) it is called once more.
 	Connection func(ctx context.Context) (*pgx.ConnConfig, error)
 	// ConnectRetries is how often a failed connection is tried again, after 1, 2, 4 … seconds, each wait at most
@@ -141,6 +142,10 @@ type Config struct {
 	// its locks within that waits outside the queue, at most for LockDeadline; 0 means ten minutes. A negative StallBudget
 	// lets statements wait as PostgreSQL has them wait. A script that sets lock_timeout itself keeps its own.
 	StallBudget, LockDeadline time.Duration
+	// BehindLimit is how many sessions may wait behind a script for longer than StallBudget, while it waits for a lock or
+	// works with one: when there are more it is cancelled, rolled back, and tried again, at most three times in all. 0
+	// means 20, less than 0 any number.
+	BehindLimit int
 	// KeepSessionState lets what a script SETs reach the next script, as Flyway does (docs/flyway.md).
 	KeepSessionState bool
 	// MarkApplied makes Repair record the pending version as applied, without running it; RunAgain makes it forget how far

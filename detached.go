@@ -72,8 +72,8 @@ func (s *step) detach(ctx context.Context, g *group) error {
 			d.Statements = append(d.Statements, detach.Statement{Text: p.text.sql[p.stmt.Body:p.stmt.End], Verdict: p.verdict})
 		}
 	}
-	var able bool
-	if able, s.attached = detach.Detachable(d); !able && r.cfg.Detach && r.cfg.instead == nil {
+	able, why := detach.Detachable(d)
+	if s.attached = r.masks.String(why); !able && r.cfg.Detach && r.cfg.instead == nil {
 		r.report(Note{Text: s.Script.Path + " stays attached to this process: " + s.attached})
 	}
 	s.x.oneMessage = able && r.cfg.Detach && r.cfg.instead == nil && s.sendsText()

@@ -31,6 +31,8 @@ type execution struct {
 	// hold keeps the transaction open at the end, and finds it open at the start: a member of a group.
 	hold bool
 	done int // statements of scripts that were carried out
+	// settled are those that stay when the transaction that is open is rolled back.
+	settled int
 	// resumed is how many statements an earlier run had carried out.
 	resumed int
 	// began says of a program that it was started, or was about to be.
@@ -39,6 +41,7 @@ type execution struct {
 	journals *migration.Script
 	// fenced says that its transaction is to be one that records a step (see fence).
 	fenced bool
+	group  *group // that it is a member of; nil: of none, or of one that cannot be repeated
 	// oneMessage says that all of it goes to the server at once, which finishes it whatever becomes of the client.
 	oneMessage bool
 	// asynchronous lets the commit return before it is on disk; a later one brings both there.
@@ -48,6 +51,8 @@ type execution struct {
 	strong  *piece        // the first statement that wants a lock others may have to wait for; nil: none
 	bounded bool          // its waits are bounded by timeout
 	timeout time.Duration // see bound
+	past    bool          // the first strong statement is behind
+	hurried bool          // the bound of those that only change catalogs is set
 }
 
 // execute runs the text, its last statements, and brings the session back. After an error nothing is open any more

@@ -177,7 +177,7 @@ var sourceKinds = map[source.Reason]Kind{source.Wrong: KindConfig, source.Unreac
 // explain completes the error of a script's or callback's statement.
 func (r *run) explain(err error, code, message string) *Error {
 	f, ok := errors.AsType[*failure](err)
-	if !ok {
+	if _, told := errors.AsType[*Error](err); !ok || told {
 		return r.wrapped(err)
 	}
 	e := &Error{Kind: KindSQL, Code: code, Message: f.err.Err.Message, SQL: sqlError(f.err.Err), Err: err}

@@ -85,16 +85,6 @@ func (d *demand) add(pieces []*piece) {
 	}
 }
 
-// bound is the statement that bounds the waits of p and of all after it, where p is the first that needs it. A smaller
-// bound that the session has already, say from initSql, stays.
-func (x *execution) bound(p *piece) []string {
-	if !x.bounded || p != x.strong && !(x.rest != nil && p.index == x.strong.index && p.text.path == x.strong.text.path) {
-		return nil
-	}
-	ms := max(x.timeout.Milliseconds(), 1)
-	return []string{fmt.Sprintf("select pg_catalog.set_config('lock_timeout', '%d', true) where pg_catalog.current_setting('lock_timeout')::pg_catalog.interval not between '1ms' and '%dms'", ms, ms)}
-}
-
 // unblocked gives the first of the steps that can go at once, after one look for all of them; at least the first.
 func (r *run) unblocked(ctx context.Context, steps []*step) []*step {
 	if len(steps) == 1 || !r.gentle() {
@@ -138,7 +128,9 @@ type queue struct {
 	begin, told         time.Time
 	holders             []postgres.InTheWay
 	attempts, conflicts int
-	last                error // of the last attempt
+	blown               int   // attempts that were cancelled for those behind them
+	behind              int   // sessions that the last attempt was cancelled for
+	last                error // of it
 }
 
 func (r *run) queue(x *execution) *queue {
@@ -147,20 +139,41 @@ func (r *run) queue(x *execution) *queue {
 
 // gently runs once, which is one transaction, when its locks are likely to be had, and again when it had to give way.
 func (x *execution) gently(ctx context.Context, once func(context.Context) error) error {
-	if !x.repeatable() {
+	switch {
+	case x.group != nil:
+		return x.group.queue.attempt(ctx, x, once)
+	case !x.repeatable():
 		return once(ctx)
 	}
 	q := x.run.queue(x)
 	q.wanted = x.wants(0, map[string]bool{})
+	return q.until(ctx, once)
+}
+
+// until tries once until it does not give way any more.
+func (q *queue) until(ctx context.Context, once func(context.Context) error) error {
 	for {
 		if err := q.wait(ctx); err != nil {
 			return err
 		}
-		err := once(ctx)
-		if err == nil || !q.again(ctx, err) {
+		err := q.attempt(ctx, q.x, once)
+		if err == nil {
+			return nil
+		}
+		again, err := q.again(ctx, err)
+		if !again {
 			return err
 		}
 	}
+}
+
+// attempt is one, with those counted who wait behind it.
+func (q *queue) attempt(ctx context.Context, x *execution, once func(context.Context) error) error {
+	x.past = false
+	f := x.light()
+	err := once(ctx)
+	q.behind = f.out()
+	return err
 }
 
 // wait returns when the execution is to be tried.
@@ -219,38 +232,62 @@ func (q *queue) judge(found []postgres.InTheWay) stall.Decision {
 	return q.watch.Decide(time.Since(q.begin), holders, deadlock)
 }
 
-// again prepares another attempt after one that was rolled back, if there is to be one.
-func (q *queue) again(ctx context.Context, err error) bool {
-	switch state := q.x.run.gaveWay(ctx, err); state {
-	case "":
-		return false
-	case stateLockTimeout:
+// again prepares another attempt after one that was rolled back, if there is to be one; else it gives the error.
+func (q *queue) again(ctx context.Context, err error) (bool, error) {
+	pause := giveWay + rand.N(2*giveWay)
+	state := q.x.gaveWay(ctx, err, q.behind > 0)
+	q.last = cmp.Or(err, q.last)
+	why := ""
+	switch {
+	case state == "":
+		return false, err
+	case state == stateLockTimeout:
 		q.watch.Refused()
+	case state == stateQueryCancelled && q.behind > 0:
+		if q.blown++; q.blown >= fuseTries {
+			return false, q.tooMany()
+		}
+		why, pause = q.x.blownText(), time.Duration(q.blown)*q.watch.Budget+pause // they have waited long enough for once
 	default:
 		if q.conflicts++; q.conflicts > conflictTries {
-			return false
+			return false, err
 		}
 	}
 	q.attempts++
-	q.last = err
-	q.x.backOut(ctx, err, q.attempts)
-	return sleep(ctx, giveWay+rand.N(2*giveWay)) == nil
+	q.x.backOut(ctx, err, q.attempts, why)
+	if stopped := sleep(ctx, pause); stopped != nil {
+		return false, err
+	}
+	return true, nil
 }
 
-// gaveWay is the SQLSTATE of an error that only says that others were in the way; else "".
-func (r *run) gaveWay(ctx context.Context, err error) string {
+// gaveWay is the SQLSTATE of an error that only says that others were in the way, or that the statement was in theirs;
+// else "". A cancelled statement is one only when it was bounded as a whole, or the fuse has blown.
+func (x *execution) gaveWay(ctx context.Context, err error, blown bool) string {
 	pe, ok := errors.AsType[*pgconn.PgError](err)
-	if !ok || r.conn.Lost() || ctx.Err() != nil || !slices.Contains([]string{stateLockTimeout, stateDeadlock, stateSerialization}, pe.Code) {
+	if !ok || x.run.conn.Lost() || ctx.Err() != nil {
 		return ""
 	}
-	return pe.Code
+	switch pe.Code {
+	case stateLockTimeout, stateDeadlock, stateSerialization:
+		return pe.Code
+	case stateQueryCancelled:
+		if blown || x.bounded && x.hurried && strings.Contains(pe.Message, "statement timeout") {
+			return pe.Code
+		}
+	}
+	return ""
 }
 
-// backOut forgets an attempt.
-func (x *execution) backOut(ctx context.Context, err error, attempt int) {
-	x.recover(ctx)
+// backOut forgets an attempt. why is the reason where it is not the error's.
+func (x *execution) backOut(ctx context.Context, err error, attempt int, why string) {
+	if x.mode.transactional() {
+		x.recover(ctx)
+	} else {
+		_ = x.run.conn.Rollback(ctx) // what the script has made of its session stays; if it fails the next attempt tells
+	}
 	x.run.work.again(x)
-	x.done, x.asynchronous = 0, false
+	x.done, x.asynchronous = x.settled, false
 	e := GaveWay{Attempt: attempt}
 	if x.journals != nil {
 		e.Path = x.journals.Path
@@ -263,6 +300,7 @@ func (x *execution) backOut(ctx context.Context, err error, attempt int) {
 			e.Path, e.Line = loc.Path, loc.Line
 		}
 	}
+	e.Why = cmp.Or(why, e.Why)
 	x.run.report(e)
 }
 

@@ -42,6 +42,10 @@ const grow = "do $$ begin while clock_timestamp() < now() + interval '400 ms' lo
 func TestScriptWaitsOutsideTheQueue(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ lock, script, relation string }{
+		"outside":                {"select from t", "-- outside\nalter table t add column b int", "t"},
+		"vacuum full":            {"select from t", "vacuum full t", "t"},
+		"with its own begin":     {"select from t", "create table new(a int);\nbegin; insert into new values (1); alter table t add column b int; commit", "t"},
+		"group":                  {"select from t", "-- group\nalter table t add column b int", "t"},
 		"reader":                 {"select from t", "alter table t add column b int", "t"},
 		"reader of others":       {"select from other", "create table new(t int references other);\ndrop table other cascade", "other"},
 		"partition":              {"select from part1", "alter table part add column b int", "part1"},
@@ -61,6 +65,7 @@ func TestScriptWaitsOutsideTheQueue(t *testing.T) {
 			waited := 0
 			cfg := skein.Config{Source: scripts("V2__first.sql", "create table first(a int)", "V3__it.sql", c.script, "V4__last.sql", "create table last(a int)")}
 			cfg.BaselineOnMigrate = true
+			cfg.Group, cfg.NoTransactions = strings.Contains(c.script, "-- group"), strings.Contains(c.script, "-- outside")
 			cfg.Report = func(e skein.Event) {
 				switch e := e.(type) {
 				case skein.LockWaiting:

@@ -13,17 +13,20 @@ func (r *run) openGroup(ctx context.Context, plan migration.Plan) (*group, error
 	if !r.cfg.Group || len(plan.Steps) == 0 {
 		return nil, nil
 	}
-	g := &group{mode: stepwise, known: slices.Clone(r.rows)}
+	g := &group{mode: stepwise, known: slices.Clone(r.rows), created: map[string]bool{}}
+	locks := &demand{created: map[string]bool{}}
+	repeatable := r.gentle()
 	var inside, out *migration.Script
 	for _, s := range plan.Steps {
 		if s.Script.Program {
 			out = cmp.Or(out, s.Script)
 			continue
 		}
-		m, err := r.modeOf(ctx, s.Script)
+		m, err := r.modeOf(ctx, s.Script, locks)
 		if err != nil {
 			return nil, err
 		}
+		repeatable = repeatable && m != steered && s.Script.Type != migration.TypeJDBC
 		switch {
 		case m == outside && out == nil:
 			out = s.Script
@@ -42,6 +45,11 @@ func (r *run) openGroup(ctx context.Context, plan migration.Plan) (*group, error
 		g.mode = outside
 		return g, nil
 	}
+	if repeatable = repeatable && !r.programsBeside(); repeatable {
+		if err := r.awaitGroup(ctx, g, locks); err != nil {
+			return nil, err
+		}
+	}
 	m := &message{}
 	m.own("begin")
 	m.own(r.fence()...)
@@ -53,15 +61,16 @@ func (r *run) openGroup(ctx context.Context, plan migration.Plan) (*group, error
 	return g, r.wrap(err)
 }
 
-// modeOf is the mode of a script by itself.
-func (r *run) modeOf(ctx context.Context, s *migration.Script) (mode, error) {
+// modeOf is the mode of a script by itself; the locks that it wants go into locks.
+func (r *run) modeOf(ctx context.Context, s *migration.Script, locks *demand) (mode, error) {
 	if s.Open != nil {
-		return r.judge(ctx, s, &demand{created: map[string]bool{}})
+		return r.judge(ctx, s, locks)
 	}
 	pieces, err := r.prepareScript(s)
 	if err != nil {
 		return 0, err
 	}
+	locks.add(pieces)
 	return r.decide(ctx, pieces, s.Config)
 }
 

@@ -27,6 +27,8 @@ type journaling struct {
 	// unfenced says that the script has opened a transaction in which the fence is still to come: SET TRANSACTION has to
 	// be before it.
 	unfenced bool
+	created  map[string]bool // relations that are new with it
+	own      bool            // it has set a timeout itself
 }
 
 // defaultJournalSchema is where Skein keeps what is not Flyway's.
@@ -39,7 +41,10 @@ func (r *run) journal() postgres.Journal {
 // journaled runs the execution's pieces outside of a single transaction, from where an earlier run stopped.
 func (x *execution) journaled(ctx context.Context) error {
 	r := x.run
-	j := &journaling{execution: x, journal: r.journal(), script: x.journals, hashes: hashes(x.pieces)}
+	j := &journaling{execution: x, journal: r.journal(), script: x.journals, hashes: hashes(x.pieces), created: map[string]bool{}}
+	all := &demand{created: map[string]bool{}}
+	all.add(x.pieces)
+	j.own = all.own
 	if err := r.conn.EnsureJournal(ctx, j.journal); err != nil {
 		return r.journalError(err)
 	}
@@ -53,13 +58,18 @@ func (x *execution) journaled(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for i, p := range x.pieces {
-		if i < next && !p.setsSession() {
-			continue
+	for i := 0; i < len(x.pieces); {
+		n := 1
+		switch p := x.pieces[i]; {
+		case i >= next:
+			n, err = j.gentlyFrom(ctx, i)
+		case p.setsSession():
+			err = j.piece(ctx, i, p)
 		}
-		if err := j.piece(ctx, i, p); err != nil {
+		if err != nil {
 			return err
 		}
+		i += n
 	}
 	x.last = append([]string{j.journal.ForgetSQL(j.script.Path)}, x.last...)
 	return x.finish(ctx, &message{})
@@ -77,7 +87,7 @@ func (j *journaling) piece(ctx context.Context, i int, p *piece) error {
 		return j.within(ctx, i, p, open && !failed)
 	case j.mode == steered && v.Class != txblock.Refused:
 		j.pending = []int{i}
-		return j.statement(ctx, j.begin(), p)
+		return j.statement(ctx, j.begin(p), p)
 	}
 	alone, err := r.refusesTransaction(ctx, v)
 	if err != nil {
@@ -91,7 +101,7 @@ func (j *journaling) piece(ctx context.Context, i int, p *piece) error {
 
 // recorded runs a statement in a transaction that records it.
 func (j *journaling) recorded(ctx context.Context, i int, p *piece) error {
-	m, begin := j.begin(), time.Now()
+	m, begin := j.begin(p), time.Now()
 	if j.oneMessage {
 		m.add(p, p.sql())
 	} else {
@@ -106,11 +116,15 @@ func (j *journaling) recorded(ctx context.Context, i int, p *piece) error {
 }
 
 // begin opens a transaction that records what it does. The fence is in each of them, as in those of other steps: it
-// keeps out a run whose lock is gone, and lets the run that got the lock wait for what this one has sent.
-func (j *journaling) begin() *message {
+// keeps out a run whose lock is gone, and lets the run that got the lock wait for what this one has sent. What bounds the
+// first statement, which may be nil, is in it.
+func (j *journaling) begin(first *piece) *message {
 	m := &message{}
 	m.own("begin")
 	m.own(j.run.fence()...)
+	if first != nil {
+		m.own(j.bound(first)...)
+	}
 	return m
 }
 
@@ -123,6 +137,9 @@ func (j *journaling) within(ctx context.Context, i int, p *piece, sound bool) er
 	if j.unfenced && sound && !p.setsTransaction() {
 		m.own(j.run.fence()...)
 		j.unfenced = false
+	}
+	if sound {
+		m.own(j.bound(p)...)
 	}
 	if p.verdict.Control == txblock.Chain || p.verdict.Control == txblock.Begin && !sound {
 		j.unfenced = true
@@ -148,7 +165,7 @@ func (j *journaling) alone(ctx context.Context, i int, p *piece) error {
 	}
 	bare := *p // awaitStatement looks for a text that begins as the journal's does
 	bare.stmt.Start = bare.stmt.Body
-	err = j.statement(ctx, &message{}, &bare)
+	err = j.withoutBounds(ctx, p, func() error { return j.statement(ctx, &message{}, &bare) })
 	_, refused := errors.AsType[*failure](err)
 	if err == nil {
 		err = j.stillInvalid(ctx, before, p)
@@ -189,7 +206,7 @@ func (j *journaling) record(ctx context.Context, i int, state migration.JournalS
 		ctx, end = outlasting(ctx)
 		defer end()
 	}
-	m := j.begin()
+	m := j.begin(nil)
 	j.write(m, state, before, i)
 	m.own("commit")
 	return m.send(ctx, j.run.conn, 0, nil)

@@ -40,6 +40,9 @@ func (r *run) masked(e Event) Event {
 		return Note{Text: mask(e.Text)}
 	case Detail:
 		return Detail{Text: mask(e.Text)}
+	case StepStarted:
+		e.Attached = mask(e.Attached)
+		return e
 	case Notice:
 		e.Text = mask(e.Text)
 		return e

@@ -2,6 +2,7 @@ package skein
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/skein-db/skein/internal/postgres"
@@ -73,15 +74,20 @@ func (r *run) runTogether(ctx context.Context, steps []*step, begin time.Time) e
 		s.x.asynchronous = i < len(steps)-1
 		s.x.addTo(m, s.start)
 	}
-	err := m.pipeline(ctx, r.conn, r.resultLimit())
-	if r.canGoOn(ctx, err) {
-		return &brokenOff{cause: err, steps: steps, give: func() error { return r.endTogether(ctx, err, steps, begin) }}
+	var f *fuse
+	if i := slices.IndexFunc(steps, func(s *step) bool { return s.x.strong != nil }); i >= 0 {
+		f = steps[i].x.light()
 	}
-	return r.endTogether(ctx, err, steps, begin)
+	err := m.pipeline(ctx, r.conn, r.resultLimit())
+	blown := f.out() > 0
+	if r.canGoOn(ctx, err) {
+		return &brokenOff{cause: err, steps: steps, give: func() error { return r.endTogether(ctx, err, blown, steps, begin) }}
+	}
+	return r.endTogether(ctx, err, blown, steps, begin)
 }
 
 // endTogether tells of the steps that are kept, all without an error, and completes the error of the one after them.
-func (r *run) endTogether(ctx context.Context, err error, steps []*step, begin time.Time) error {
+func (r *run) endTogether(ctx context.Context, err error, blown bool, steps []*step, begin time.Time) error {
 	kept := len(steps)
 	if err != nil {
 		if kept = r.kept(ctx, steps); !r.conn.Lost() {
@@ -95,9 +101,9 @@ func (r *run) endTogether(ctx context.Context, err error, steps []*step, begin t
 	if err == nil {
 		return nil
 	}
-	if s := steps[kept]; s.x.committed.IsZero() && s.x.repeatable() && r.gaveWay(ctx, err) != "" {
+	if s := steps[kept]; s.x.committed.IsZero() && s.x.repeatable() && s.x.gaveWay(ctx, err, blown) != "" {
 		s.x.last = nil
-		s.x.backOut(ctx, err, 1)
+		s.x.backOut(ctx, err, 1, "")
 		if err = r.perform(ctx, s.x, s.Script, &s.row); err == nil {
 			s.done(time.Since(begin))
 			return nil

@@ -65,6 +65,7 @@ type run struct {
 	reporting  sync.Mutex
 	work       atWork
 	warnings   []string
+	aside      *postgres.Conn         // counts who waits behind us; nil: not needed so far
 	masks      secret.Redactor        // knows the secrets
 	login      *pgx.ConnConfig        // of the newest connection
 	heeded     atomic.Pointer[heeded] // under ErrorOverrides: the statement that runs
@@ -72,6 +73,7 @@ type run struct {
 	began      time.Time
 	longest    time.Duration // that a step of this run took
 	breaks     int           // connections that broke since a step was recorded last
+	grouped    *queue        // of a run whose steps share one transaction
 	proxied    *bool         // a pooler stands before the server; nil: not asked yet
 	quiet      bool          // the session outlives its client (see keepQuiet)
 	baselined  bool          // the baseline's row went in together with the schemas
@@ -358,6 +360,9 @@ func (r *run) close() {
 	r.ahead.Wait()
 	if r.lock != nil {
 		r.lock.Close()
+	}
+	if r.aside != nil {
+		r.aside.Close()
 	}
 	if r.conn != nil {
 		r.conn.Close()

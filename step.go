@@ -14,6 +14,9 @@ import (
 type group struct {
 	mode  mode            // stepwise: one transaction; outside: Mixed allowed a member that refuses one
 	known []migration.Row // the history as it was before
+	// queue is how the group gets its locks; nil where it cannot be repeated. created are relations that are new with it.
+	queue   *queue
+	created map[string]bool
 }
 
 // step is a migration of a plan on its way: what is sent, and the row that records it.
@@ -43,6 +46,7 @@ func (r *run) prepareStep(ctx context.Context, plan migration.Plan, i int, g *gr
 	}
 	if g != nil {
 		s.x.mode, s.x.hold = g.mode, g.mode == stepwise
+		s.joins(g)
 	}
 	if err := s.detach(ctx, g); err != nil {
 		return nil, err
@@ -150,6 +154,11 @@ func (r *run) runStep(ctx context.Context, s *step, begin time.Time) error {
 	s.row.Rank = r.nextRank()
 	s.start()
 	if err := r.perform(ctx, s.x, s.Script, &s.row); err != nil {
+		if s.x.group != nil {
+			if err = r.groupAgain(ctx, s, err); errors.Is(err, errRestart) {
+				return err
+			}
+		}
 		if !s.x.began && r.canGoOn(ctx, err) {
 			return &brokenOff{cause: err, steps: []*step{s}, give: func() error { return r.stepFailed(ctx, err, s) }}
 		}

@@ -173,6 +173,7 @@ var table = build(append([]Key{
 	{Name: "skein.durableEach", Kind: Boolean, Default: "false", Forms: global, Note: "wait for the disk at the commit of each script, not of each 100 small ones"},
 	{Name: "skein.detach", Kind: Boolean, Default: "false", Forms: global, Note: "the server finishes a script and its history row when the client was killed; no notices are heard then"},
 	{Name: "skein.stallBudget", Kind: Integer, Default: "1000", Forms: global, Note: "milliseconds that a script's wait for a lock may hold others up; 0: wait as PostgreSQL does"},
+	{Name: "skein.behindLimit", Kind: Integer, Default: "20", Forms: global, Note: "more sessions than that behind a script for longer than stallBudget: it gives way; 0: any number"},
 	{Name: "skein.lockDeadline", Kind: Integer, Default: "600", Min: 1, Forms: global, Note: "seconds that a script may wait for a moment that fits stallBudget"},
 	{Name: "skein.reconnectDeadline", Kind: Integer, Default: "60", Forms: global, Note: "seconds to come back after a connection broke in the middle of a run; 0: never"},
 	{Name: "skein.timeBudget", Forms: global, Note: "10m: begin no script that may not fit; what is left waits for the next run, exit code 9"},

@@ -171,11 +171,14 @@ func (s Statement) answer() int {
 	return plain
 }
 
-// name is how a person knows the statement: its first words.
+// name is how a person knows the statement: its first words, without the texts in quotes, which may be secrets.
 func (s Statement) name() string {
 	var words []string
 	for t := range sqlsplit.Tokens(s.Text) {
-		if words = append(words, t.Text); len(words) == 3 {
+		if t.Kind == sqlsplit.Word || t.Kind == sqlsplit.QuotedIdentifier {
+			words = append(words, t.Text)
+		}
+		if len(words) == 3 {
 			break
 		}
 	}

@@ -50,3 +50,11 @@ func (c *canceller) HandleUnwatchAfterCancel() {
 	<-c.done
 	_ = c.conn.Conn().SetDeadline(time.Time{})
 }
+
+// Cancel asks the server to cancel what the connection is at, and waits until the request is delivered: it must not hit
+// what comes later. It may be called while the connection is in use.
+func (c *Conn) Cancel(ctx context.Context) {
+	if c.pg.CancelRequest(ctx) == nil { // one that does not arrive is made again, or was not needed
+		settle()
+	}
+}

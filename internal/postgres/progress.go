@@ -192,3 +192,14 @@ func (c *Conn) Sight(ctx context.Context, lock, fence int64, mark string) (Seen,
 func (c *Conn) OpenStatements(ctx context.Context, j Journal) ([]string, error) {
 	return c.column(ctx, "select statement_start from "+j.table()+" where history = "+j.owner()+" and state = 'intent'")
 }
+
+// Behind counts the sessions that wait because of what the backend does, up to limit.
+func (c *Conn) Behind(ctx context.Context, b Backend, limit int) (int, error) {
+	rows, err := c.query(ctx, fmt.Sprintf(`with w as (select coalesce((select min(pid) from (%s) f(pid)), %d) as pid)
+	select pg_catalog.count(*) from (select a.pid from pg_catalog.pg_stat_activity a where a.wait_event_type = 'Lock' and a.datname = pg_catalog.current_database()
+		and (select pid from w) = any (pg_catalog.pg_blocking_pids(a.pid)) limit %d) a`, holders(b.Fence), b.PID, limit))
+	if err != nil {
+		return 0, err
+	}
+	return int(number(rows[0][0])), nil
+}

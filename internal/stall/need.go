@@ -32,15 +32,17 @@ type Need struct {
 	Opaque bool
 	// Creates are relations that are new with it, by Key.
 	Creates []string
-	// OwnTimeout says that it may set lock_timeout.
+	// OwnTimeout says that it may set lock_timeout or statement_timeout.
 	OwnTimeout bool
+	// Brief says that it takes next to no time once it has its locks: it changes catalogs only.
+	Brief bool
 }
 
 // Strong reports whether the statement wants a lock that others may have to wait for, or may want one.
 func (n *Need) Strong() bool { return n.Opaque || len(n.Targets) > 0 }
 
-// Of reads one statement, as sqlsplit cuts it. A statement that refuses a transaction block gives nothing: it waits in
-// ways of its own.
+// Of reads one statement, as sqlsplit cuts it. A statement that refuses a transaction block gives nothing, but for VACUUM
+// FULL: it waits in ways of its own.
 func Of(statement string) Need {
 	var n Need
 	r := &reader{}
@@ -54,6 +56,7 @@ func Of(statement string) Need {
 	}
 	n.OwnTimeout = setsTimeout(statement)
 	n.read(r)
+	n.Brief = n.Strong() && !n.Opaque && brief(&reader{tokens: r.tokens})
 	return n
 }
 
@@ -66,7 +69,7 @@ func Key(name string) string {
 	return strings.Join(parts, "")
 }
 
-// setsTimeout reports whether the text, strings and all, may set lock_timeout and not only show it.
+// setsTimeout reports whether the text, strings and all, may set a timeout and not only show it.
 func setsTimeout(statement string) bool {
 	if !namesTimeout(statement) {
 		return false
@@ -75,17 +78,19 @@ func setsTimeout(statement string) bool {
 	return strings.Contains(lower, "set_config") || slices.Contains(strings.Fields(lower), "set")
 }
 
-// namesTimeout looks for the name without writing all of the text in small letters: there may be millions of statements.
+// namesTimeout looks for the names without writing all of the text in small letters: there may be millions of statements.
 func namesTimeout(text string) bool {
-	const name, bar = "lock_timeout", len("lock")
 	for at := 0; ; at++ {
-		next := strings.IndexByte(text[at:], name[bar])
+		next := strings.IndexByte(text[at:], '_')
 		if next < 0 {
 			return false
 		}
 		at += next
-		if from := at - bar; from >= 0 && from+len(name) <= len(text) && strings.EqualFold(text[from:from+len(name)], name) {
-			return true
+		for _, name := range [...]string{"lock_timeout", "statement_timeout"} {
+			from := at - strings.IndexByte(name, '_')
+			if from >= 0 && from+len(name) <= len(text) && strings.EqualFold(text[from:from+len(name)], name) {
+				return true
+			}
 		}
 	}
 }
@@ -94,7 +99,7 @@ func mentions(text, word string) bool {
 	return strings.Contains(strings.ToLower(text), word)
 }
 
-var verbs = []string{"alter", "create", "drop", "truncate", "lock", "refresh", "cluster", "reindex", "do"}
+var verbs = []string{"alter", "create", "drop", "truncate", "lock", "refresh", "cluster", "reindex", "vacuum", "do"}
 
 func starts(t sqlsplit.Token) bool { return slices.ContainsFunc(verbs, t.Is) }
 

@@ -35,6 +35,8 @@ func (n *Need) read(r *reader) {
 		if (r.words("table") || r.words("index")) && !r.words("concurrently") {
 			n.add(AccessExclusive, 0, r.name())
 		}
+	case r.words("vacuum"):
+		n.vacuum(r)
 	case r.words("do"):
 		n.block(r)
 	}
@@ -267,6 +269,34 @@ func (n *Need) lock(r *reader) {
 	}
 	r.words("table")
 	n.list(r, mode, Children)
+}
+
+// vacuum takes the tables that VACUUM FULL writes anew.
+func (n *Need) vacuum(r *reader) {
+	full := false
+	for r.skip("freeze", "verbose", "analyze"); r.words("full") || r.peek().Text == "("; r.skip("freeze", "verbose", "analyze") {
+		from := r.at
+		if r.options(); r.at == from {
+			full = true
+			continue
+		}
+		inside := reader{tokens: r.tokens[from:r.at]}
+		if inside.to("full") {
+			full = !inside.words("off") && !inside.words("false") && inside.peek().Text != "0"
+		}
+		break
+	}
+	if !full {
+		return
+	}
+	for {
+		n.add(AccessExclusive, 0, r.name())
+		r.options() // columns
+		if !r.symbol(",") {
+			break
+		}
+	}
+	n.Opaque = len(n.Targets) == 0
 }
 
 // block looks for statements in the body of a DO: they begin behind a semicolon, or a word after which one may.

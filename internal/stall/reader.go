@@ -106,3 +106,13 @@ func (r *reader) action() *reader {
 	}
 	return &reader{tokens: r.tokens[from:]}
 }
+
+// hasSymbol reports whether the symbol comes later, at any depth.
+func (r *reader) hasSymbol(text string) bool {
+	for _, t := range r.tokens[min(r.at, len(r.tokens)):] {
+		if t.Kind == sqlsplit.Symbol && t.Text == text {
+			return true
+		}
+	}
+	return false
+}
