@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/skein-db/skein"
 	"github.com/skein-db/skein/internal/pgtest"
@@ -31,6 +32,13 @@ var grantCases = []grantCase{
 			_, validate := skein.Validate(ctx, cfg)
 			_, migrate := skein.Migrate(ctx, cfg) // nothing is pending
 			return errors.Join(info, validate, migrate)
+		},
+	},
+	{
+		name: "wait", prepare: "create schema app", applied: one, config: skein.Config{},
+		run: func(ctx context.Context, cfg skein.Config) error {
+			_, err := skein.Wait(ctx, cfg, migration.MustVersion("1"), time.Minute)
+			return err
 		},
 	},
 	{name: "migrate first", prepare: "create schema app", config: skein.Config{Source: scripts(one...)}, run: runMigrate},

@@ -20,9 +20,10 @@ const (
 	KindConnection              // the server could not be reached, refused the login, or went away
 	KindRefused                 // the database is in a state in which the command must not act
 	KindInterrupted             // the run was stopped from outside; it is safe to run again
+	KindTimeout                 // what Wait waits for did not come in time
 )
 
-var kindNames = [...]string{"internal", "config", "script", "validate", "sql", "lock", "connection", "refused", "interrupted"}
+var kindNames = [...]string{"internal", "config", "script", "validate", "sql", "lock", "connection", "refused", "interrupted", "timeout"}
 
 func (k Kind) String() string { return kindNames[k] }
 

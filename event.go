@@ -78,11 +78,15 @@ type (
 	LockWaiting struct {
 		Path     string
 		Line     int
-		Relation string   // one that is held; with Path
-		Holder   Holder   // whose transaction is the oldest, where several are in the way
-		Others   []Holder // the others
-		Waited   time.Duration
-		Left     time.Duration // 0: no bound
+		Relation string // one that is held; with Path
+		// Worker is the session that works for the holder of the migration lock, and Doing what at ("V7__x.sql:3, script 2 of
+		// 5"), as far as they can be seen; PID 0 and "": they cannot.
+		Worker Holder
+		Doing  string
+		Holder Holder   // whose transaction is the oldest, where several are in the way
+		Others []Holder // the others
+		Waited time.Duration
+		Left   time.Duration // 0: no bound
 	}
 	// GaveWay comes when the transaction of a script or callback was rolled back because others were in its way. It is
 	// tried again from its first statement; what it told of its statements before is void.

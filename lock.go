@@ -83,10 +83,49 @@ func (r *run) await(ctx context.Context, key int64, try func() (bool, error)) er
 func (r *run) reportHolder(ctx context.Context, key int64, waited, bound time.Duration) {
 	holder, _ := r.holder(ctx, key)
 	event := LockWaiting{Holder: holder, Waited: waited}
+	event.Worker, event.Doing = r.atWorkThere(ctx)
 	if bound > 0 {
 		event.Left = bound - waited
 	}
 	r.report(event)
+}
+
+// atWorkThere finds the session that works for whoever holds the migration lock, and what it is at: the lock's own session
+// only waits.
+func (r *run) atWorkThere(ctx context.Context) (Holder, string) {
+	lock, fence := migration.LockKey(r.history.Schema, r.history.Table), migration.FenceKey(r.history.Schema, r.history.Table)
+	seen, err := r.conn.Sight(ctx, lock, fence, markOf(lock))
+	if err != nil {
+		return Holder{}, "" // not to be seen: the lock's holder has to do
+	}
+	doing := ""
+	for _, looker := range seen.Lookers {
+		if m, ok := readMark(looker.Query); ok {
+			doing = m.text()
+		}
+	}
+	switch worker := seen.Fence; {
+	case worker.PID != 0:
+		return holderIn(worker, r.masks.String), doing
+	case len(seen.Siblings) > 0 && seen.Siblings[0].State == "active":
+		return holderIn(seen.Siblings[0], r.masks.String), doing
+	}
+	return Holder{}, doing
+}
+
+// text is what a run says of itself.
+func (m mark) text() string {
+	text := m.Path
+	if m.Line > 0 {
+		text += fmt.Sprintf(":%d", m.Line)
+	}
+	if m.Scripts > 0 {
+		text += fmt.Sprintf(", script %d of %d", m.Script, m.Scripts)
+	}
+	if m.Statements > 0 {
+		text += fmt.Sprintf(", statement %d of %d", m.Statement, m.Statements)
+	}
+	return text
 }
 
 func (r *run) holder(ctx context.Context, key int64) (Holder, bool) {

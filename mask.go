@@ -48,6 +48,7 @@ func (r *run) masked(e Event) Event {
 		return e
 	case LockWaiting:
 		e.Holder.Query, e.Holder.Application = mask(e.Holder.Query), mask(e.Holder.Application)
+		e.Worker.Query, e.Worker.Application, e.Doing = mask(e.Worker.Query), mask(e.Worker.Application), mask(e.Doing)
 		e.Others = slices.Clone(e.Others)
 		for i := range e.Others {
 			e.Others[i].Query, e.Others[i].Application = mask(e.Others[i].Query), mask(e.Others[i].Application)

@@ -31,13 +31,22 @@ var ExitCodes = []ExitCode{
 	{exitBlocked, "blocked", "deploy: gates are closed; nothing was changed", "do what each reason says; `skein status --why=ENVIRONMENT` shows the whole chain"},
 	{exitPartly, "partly", "deploy: some targets failed, as many as failureBudget allows; the others have everything", "put right what failed, then `skein deploy ENVIRONMENT --resume`"},
 	{exitStopped, "stopped", "deploy: the rollout stopped before its end: too many targets failed, a wave was not well, or the window closed", "do what the message says, then `skein deploy ENVIRONMENT --resume`"},
+	{exitTimeout, "timeout", "wait: the version was not there within wait.timeout", "see with `skein watch` what the run that brings it is doing, and wait again"},
 }
 
 // exitInvalid is the code of a validate that found problems, which is a result and not an error.
 const exitInvalid = 4
 
 // codeOf gives the code for a kind of failure: its place in the list above.
-func codeOf(k skein.Kind) int { return int(k) + 1 }
+func codeOf(k skein.Kind) int {
+	if k == skein.KindTimeout {
+		return exitTimeout
+	}
+	return int(k) + 1
+}
+
+// exitTimeout comes behind the codes of deployments.
+const exitTimeout = 13
 
 // exitCode turns the error of a command into the code that the process ends with. Under the name flyway every failure
 // is 1, as there (flyway.md §4.11).

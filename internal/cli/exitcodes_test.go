@@ -18,13 +18,13 @@ func TestExitCodes(t *testing.T) {
 		}
 	}
 	// Each kind has the entry of its own name.
-	for k := skein.KindInternal; k <= skein.KindInterrupted; k++ {
+	for k := skein.KindInternal; k <= skein.KindTimeout; k++ {
 		if got := ExitCodes[codeOf(k)].Name; got != k.String() {
 			t.Errorf("kind %s ends with the code of %s", k, got)
 		}
 	}
-	// After the kinds come the ends of a deployment.
-	if got := ExitCodes[codeOf(skein.KindInterrupted)+1:]; len(got) != 3 || got[0].Code != exitBlocked || got[1].Code != exitPartly || got[2].Code != exitStopped {
+	// After the kinds come the ends of a deployment, and then the kind that is younger than they are.
+	if got := ExitCodes[codeOf(skein.KindInterrupted)+1:]; len(got) != 4 || got[3].Code != codeOf(skein.KindTimeout) || got[0].Code != exitBlocked || got[1].Code != exitPartly || got[2].Code != exitStopped {
 		t.Errorf("after the kinds: %+v", got)
 	}
 	if exitInvalid != codeOf(skein.KindValidate) {

@@ -136,10 +136,28 @@ func (n *narrator) lockWaiting(e skein.LockWaiting) {
 	if e.Left > 0 {
 		text += fmt.Sprintf(", giving up after %s more", clock(e.Left))
 	}
-	if h.Query != "" {
+	switch {
+	case e.Worker.PID != 0 || e.Doing != "":
+		text += "\n   it is at " + atWork(e)
+	case h.Query != "":
 		text += "\n   its last statement: " + strings.Join(strings.Fields(h.Query), " ")
 	}
 	n.console.info("%s", text)
+}
+
+// atWork is what the run that is waited for is doing.
+func atWork(e skein.LockWaiting) string {
+	text := e.Doing
+	if w := e.Worker; w.PID != 0 {
+		if text != "" {
+			text += "; "
+		}
+		text += fmt.Sprintf("pid %d, transaction open for %s", w.PID, clock(w.Since))
+		if w.Query != "" {
+			text += ": " + strings.Join(strings.Fields(w.Query), " ")
+		}
+	}
+	return text
 }
 
 func (n *narrator) setup(event skein.Event) {

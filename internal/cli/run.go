@@ -103,6 +103,8 @@ func (r *runner) verb(ctx context.Context, verb string) outcome {
 		return r.pin(ctx)
 	case "audit":
 		return r.audit(ctx)
+	case "wait":
+		return r.wait(ctx)
 	case "migrate":
 		var result *skein.MigrateResult
 		result, o.err = skein.Migrate(ctx, r.engine)

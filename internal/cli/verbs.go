@@ -164,6 +164,13 @@ var verbs = []verb{
 		Example:  []string{"audit", "audit --verify", "audit --export", "audit -outputType=json"},
 		Settings: []string{"skein.journalSchema", "outputType"},
 		Flags:    []string{"verify", "export"},
+		Name: "wait", Summary: "wait until a version is applied",
+		Text: "Ends with 0 as soon as the schema history says that the database is at the version or a later one, and with 10 when that\n" +
+			"does not come within the timeout: for an init container, or a service that must not start before its migrations are\n" +
+			"done. It waits for a server and a history that are not there yet, looks at no scripts, takes no lock, and needs to\n" +
+			"read the history only. After the verb the settings may be given without \"wait.\".",
+		Example:  []string{"wait --version 7", "wait --version 7 --timeout 2m", "wait --version=7 -outputType=json"},
+		Settings: []string{"wait.version", "wait.timeout", "schemas", "defaultSchema", "table", "outputType"},
 	},
 	{
 		Name: "add", Summary: "write a new, empty migration file",
@@ -245,6 +252,8 @@ var verbs = []verb{
 var laterVerbs = []string{
 	"check", "diff", "diffText", "generate", "model", "prepare", "snapshot",
 	"auth", "mcp", "lint", "squash", "wait", "server",
+	"check", "deploy", "diff", "diffText", "generate", "model", "prepare", "snapshot",
+	"auth", "mcp", "lint", "squash", "status", "server",
 }
 
 // together are the verbs that may stand on one line.

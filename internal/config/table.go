@@ -181,6 +181,8 @@ var table = build(append([]Key{
 	{Name: "skein.ignoreJavaMigrations", Kind: List, Forms: global, Note: "versions, or *: rows of Java migrations that need no file"},
 	{Name: "skein.role", Forms: global, Note: "the role that owns what the run creates (SET ROLE)"},
 	{Name: "skein.secretPlaceholders", Kind: List, Forms: global, Note: "placeholders whose values are shown nowhere"},
+	{Name: "wait.version", Variable: "-", Forms: global, Note: "the version that wait waits for"},
+	{Name: "wait.timeout", Default: "10m", Variable: "-", Forms: global, Note: "for how long"},
 	{Name: "watch.stalledAfter", Kind: Integer, Default: "10", Min: 1, Variable: "-", Forms: global, Note: "seconds without any change after which watch calls a run stalled"},
 	{Name: "skein.progress", Default: "auto", Forms: global, Words: []string{"auto", "plain", "never"}, Note: "of scripts that run for long: in place on a terminal and lines elsewhere, lines only, or none and no connection for it"},
 	{Name: "skein.applicationName", Default: "skein", Forms: global, Note: "application_name of Skein's sessions"},
