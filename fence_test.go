@@ -77,3 +77,28 @@ func TestInvalidIndexIsNotTakenForDone(t *testing.T) {
 		t.Errorf("valid: %s", got)
 	}
 }
+
+// AT-15c: a partition that somebody's cancelled DETACH CONCURRENTLY left half detached is detached to the end.
+func TestHalfDetachedPartitionIsFinished(t *testing.T) {
+	t.Parallel()
+	if pgtest.Major(t) < 14 {
+		t.Skip("there is no DETACH CONCURRENTLY")
+	}
+	db := pgtest.New(t)
+	db.Exec(t, "create table p(a int) partition by list (a); create table p1 partition of p for values in (1); create table p2 partition of p for values in (2)")
+	reader, other := session(t, db), session(t, db)
+	do(t, reader, "begin isolation level repeatable read", "select from p")
+	if _, err := other.Exec(t.Context(), "set lock_timeout = '50ms'"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := other.Exec(t.Context(), "alter table p detach partition p1 concurrently"); err == nil || db.Value(t, "select count(*) from pg_inherits where inhdetachpending") != "1" {
+		t.Fatalf("nothing is half detached: %v", err)
+	}
+	do(t, reader, "commit")
+	if _, err := migrate(t, db, skein.Config{Source: scripts("V2__d.sql", "alter table p detach partition p1 concurrently;"), BaselineOnMigrate: true}); err != nil {
+		t.Fatal(err)
+	}
+	if got := db.Value(t, "select string_agg(inhrelid::regclass::text, ' ') from pg_inherits where inhparent = 'p'::regclass"); got != "p2" {
+		t.Errorf("partitions %s", got)
+	}
+}

@@ -1,6 +1,7 @@
 package skein_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -42,10 +43,20 @@ var workloads = []workload{
 
 // measured is what a way of changing the table did.
 type measured struct {
-	took, longest time.Duration
-	slow          int // reads of over 100 ms
+	took, longest time.Duration // took: from the first look at the locks until the change was in
+	slow          int           // reads of over 100 ms
 	err           error
 }
+
+// What the measurement is judged by, on a machine that does nothing else: Skein against the rule, and how long it holds
+// others up. A read takes its own time on top of what it waited for.
+const (
+	againstRule = 1.3
+	roughly     = 100 * msec // differences below that are the machine's
+	budget      = time.Second
+	farReader   = 150 * msec // with one reader that is known to last, nobody has to wait longer
+	afterReader = 5 * time.Second
+)
 
 func (m measured) String() string {
 	took := fmt.Sprintf("%.2f s", m.took.Seconds())
@@ -59,38 +70,73 @@ func (m measured) String() string {
 }
 
 // TestLockQueue changes a table under load in three ways, and in none. It prints for each the time until the change was in, the
-// longest that the application waited for one row, and how often over 100 ms. Times are measured and not judged, but
-// for the one thing that holds on any machine: who gives up has changed nothing.
+// longest that the application waited for one row, and how often over 100 ms. With SKEIN_LOCK_QUEUE=all it does so three
+// times, prints the medians, and judges them; else only what holds on any machine: who gives up has changed nothing.
 func TestLockQueue(t *testing.T) {
-	all := workloads
+	all, rounds := workloads, 3
 	if os.Getenv("SKEIN_LOCK_QUEUE") == "" {
 		t.Parallel()
-		all = slices.Clone(workloads[:1])
+		all, rounds = slices.Clone(workloads[:1]), 1
 		all[0].length /= 10
 	}
 	t.Logf("| %-34s | %-26s | %-26s | %-26s | %-26s |", "holders", "nothing", "no lock_timeout", "the rule by hand", "skein")
 	for _, w := range all {
 		var cells [4]string
-		for i, change := range []func(*testing.T, *pgtest.DB, time.Duration) error{idly, plainly, byTheRule, bySkein} {
+		var middle [4]measured
+		for i, change := range []changer{idly, plainly, byTheRule, bySkein} {
 			if cells[i] = "-"; (i == 1 || i == 2) && w.alone {
 				continue
 			}
-			t.Run(fmt.Sprint(w.name, ", ", i), func(t *testing.T) {
-				m, added := w.run(t, func(t *testing.T, db *pgtest.DB) error { return change(t, db, max(patience, 2*w.length)) })
-				if added != (m.err == nil) {
-					t.Errorf("error %v, column there: %v", m.err, added)
+			var runs []measured
+			for round := range rounds {
+				if round > 0 && (i < 2 || w.alone || runs[0].err != nil) {
+					break // what shows the machine, or takes long, is shown once
 				}
-				if e, ok := errors.AsType[*skein.Error](m.err); m.err != nil && i == 3 && (!ok || e.Kind != skein.KindLock) {
-					t.Error(m.err)
-				}
-				cells[i] = m.String()
-			})
+				t.Run(fmt.Sprint(w.name, ", ", i, ", ", round), func(t *testing.T) {
+					m, added := w.run(t, change)
+					if added != (m.err == nil) {
+						t.Errorf("error %v, column there: %v", m.err, added)
+					}
+					if e, ok := errors.AsType[*skein.Error](m.err); m.err != nil && i == 3 && (!ok || e.Kind != skein.KindLock) {
+						t.Error(m.err)
+					}
+					runs = append(runs, m)
+				})
+			}
+			if len(runs) > 0 {
+				slices.SortFunc(runs, func(a, b measured) int { return cmp.Compare(a.took, b.took) })
+				middle[i] = runs[len(runs)/2]
+				cells[i] = middle[i].String()
+			}
 		}
 		t.Logf("| %-34s | %-26s | %-26s | %-26s | %-26s |", w.name, cells[0], cells[1], cells[2], cells[3])
+		if rounds > 1 {
+			w.judge(t, middle)
+		}
 	}
 }
 
-func (w workload) run(t *testing.T, change func(*testing.T, *pgtest.DB) error) (m measured, added bool) {
+// judge holds Skein's run against the rule's, and against what others may have to wait.
+func (w workload) judge(t *testing.T, m [4]measured) {
+	idle, rule, ours := m[0], m[2], m[3]
+	if limit := budget + idle.longest; ours.longest > limit {
+		t.Errorf("%s: a read took %s", w.name, ours.longest)
+	}
+	if w.alone {
+		if ours.err != nil || ours.longest > max(farReader, idle.longest) || ours.took > w.length+afterReader {
+			t.Errorf("%s: in after %s, a read took %s (%s without a migration), %v", w.name, ours.took, ours.longest, idle.longest, ours.err)
+		}
+		return
+	}
+	if rule.err == nil && (ours.err != nil || float64(ours.took) > againstRule*float64(rule.took) && ours.took > rule.took+roughly) {
+		t.Errorf("%s: %s, the rule took %s, %v", w.name, ours.took, rule.took, ours.err)
+	}
+}
+
+// changer changes the table, within limit, and tells how long that took after it had connected.
+type changer func(t *testing.T, db *pgtest.DB, limit time.Duration) (time.Duration, error)
+
+func (w workload) run(t *testing.T, change changer) (m measured, added bool) {
 	db := pgtest.New(t)
 	db.Exec(t, "create table hot(id int primary key, v int); insert into hot select i, i from generate_series(1, 1000) i")
 	ctx, stop := context.WithCancel(context.Background())
@@ -116,9 +162,7 @@ func (w workload) run(t *testing.T, change func(*testing.T, *pgtest.DB) error) (
 			}
 		})
 	}
-	begin := time.Now()
-	m.err = change(t, db)
-	m.took = time.Since(begin)
+	m.took, m.err = change(t, db, max(patience, 2*w.length))
 	added = db.Value(t, "select count(*) from pg_attribute where attrelid = 'hot'::regclass and attname = 'more'") == "1"
 	stop()
 	all.Wait()
@@ -161,25 +205,38 @@ const (
 var errIdle = errors.New("nothing was changed")
 
 // idly shows what the application and the machine do by themselves.
-func idly(_ *testing.T, _ *pgtest.DB, limit time.Duration) error {
+func idly(_ *testing.T, _ *pgtest.DB, limit time.Duration) (time.Duration, error) {
 	pause(context.Background(), limit/8)
-	return errIdle
+	return limit / 8, errIdle
 }
 
-func plainly(t *testing.T, db *pgtest.DB, _ time.Duration) error {
-	_, err := session(t, db).Exec(context.Background(), addition)
-	return err
+func plainly(t *testing.T, db *pgtest.DB, _ time.Duration) (time.Duration, error) {
+	conn, begin := session(t, db), time.Now()
+	_, err := conn.Exec(context.Background(), addition)
+	return time.Since(begin), err
 }
 
-func bySkein(t *testing.T, db *pgtest.DB, limit time.Duration) error {
-	_, err := migrate(t, db, skein.Config{Source: scripts("V2__more.sql", addition), BaselineOnMigrate: true, LockDeadline: limit})
-	return err
+func bySkein(t *testing.T, db *pgtest.DB, limit time.Duration) (time.Duration, error) {
+	begin := time.Now()
+	cfg := skein.Config{Source: scripts("V2__more.sql", addition), BaselineOnMigrate: true, LockDeadline: limit}
+	cfg.Report = func(e skein.Event) {
+		if _, ok := e.(skein.StepStarted); ok {
+			begin = time.Now()
+		}
+	}
+	_, err := migrate(t, db, cfg)
+	return time.Since(begin), err
 }
 
 // byTheRule is the rule that Skein's is measured against, written down as simply as can be.
-func byTheRule(t *testing.T, db *pgtest.DB, limit time.Duration) error {
-	conn, ctx := session(t, db), context.Background()
-	begin := time.Now()
+func byTheRule(t *testing.T, db *pgtest.DB, limit time.Duration) (time.Duration, error) {
+	conn, begin := session(t, db), time.Now()
+	err := rule(conn, limit)
+	return time.Since(begin), err
+}
+
+func rule(conn *pgx.Conn, limit time.Duration) error {
+	ctx, begin := context.Background(), time.Now()
 	var longest float64
 	for time.Since(begin) < limit {
 		var oldest float64

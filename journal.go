@@ -163,9 +163,12 @@ func (j *journaling) alone(ctx context.Context, i int, p *piece) error {
 	if err := j.record(ctx, i, migration.JournalIntent, before); err != nil {
 		return err
 	}
-	bare := *p // awaitStatement looks for a text that begins as the journal's does
-	bare.stmt.Start = bare.stmt.Body
-	err = j.withoutBounds(ctx, p, func() error { return j.statement(ctx, &message{}, &bare) })
+	half, err := j.finishDetach(ctx, p, before)
+	if !half && err == nil {
+		bare := *p // awaitStatement looks for a text that begins as the journal's does
+		bare.stmt.Start = bare.stmt.Body
+		err = j.withoutBounds(ctx, p, func() error { return j.statement(ctx, &message{}, &bare) })
+	}
 	_, refused := errors.AsType[*failure](err)
 	if err == nil {
 		err = j.stillInvalid(ctx, before, p)

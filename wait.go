@@ -12,6 +12,7 @@ import (
 
 const (
 	waitPoll    = time.Second
+	waitLook    = 10 * time.Second // of one look, at least
 	defaultWait = 10 * time.Minute
 )
 
@@ -49,13 +50,12 @@ func Wait(ctx context.Context, cfg Config, version migration.Version, within tim
 }
 
 func (r *run) waitFor(ctx context.Context, version migration.Version, within time.Duration, result *WaitResult) error {
-	ctx, cancel := context.WithTimeout(ctx, within)
-	defer cancel()
 	var told time.Time
 	for {
-		current, err := r.position(ctx)
+		current, err := r.lookOnce(ctx, within)
 		switch {
 		case ctx.Err() != nil:
+			return r.wrap(ctx.Err())
 		case err == nil:
 			result.Target, result.Version = r.target(), current
 			if !current.IsZero() && current.Compare(version) >= 0 {
@@ -65,19 +65,28 @@ func (r *run) waitFor(ctx context.Context, version migration.Version, within tim
 			return r.wrap(err)
 		}
 		why := waitText(result.Version, err)
-		if ctx.Err() == nil && time.Since(told) >= lockReport {
-			told = time.Now()
-			r.report(Note{Text: fmt.Sprintf("waiting for version %s, for at most %s more: %s", version, (within - time.Since(r.began)).Round(time.Second), why)})
-		}
-		if stopped := sleep(ctx, waitPoll); errors.Is(stopped, context.DeadlineExceeded) {
+		left := within - time.Since(r.began)
+		if left <= 0 {
 			return &Error{
 				Kind: KindTimeout, Code: "ERROR", Err: err, Message: fmt.Sprintf("version %s was not there within %s: %s", version, within, why),
 				Hint: "skein watch says what the run that brings it is doing; to wait longer: --timeout",
 			}
-		} else if stopped != nil {
+		}
+		if time.Since(told) >= lockReport {
+			told = time.Now()
+			r.report(Note{Text: fmt.Sprintf("waiting for version %s, for at most %s more: %s", version, left.Round(time.Second), why)})
+		}
+		if stopped := sleep(ctx, min(waitPoll, left)); stopped != nil {
 			return r.wrap(stopped)
 		}
 	}
+}
+
+// lookOnce reads the current version. A look that has begun may end after the deadline: there is always one.
+func (r *run) lookOnce(ctx context.Context, within time.Duration) (migration.Version, error) {
+	ctx, cancel := context.WithTimeout(ctx, max(within-time.Since(r.began), waitLook))
+	defer cancel()
+	return r.position(ctx)
 }
 
 func waitText(current migration.Version, err error) string {

@@ -87,7 +87,7 @@ func TestWhoWorksForTheLock(t *testing.T) {
 		t.Fatal(err)
 	}
 	if told.Holder.Application != "skein/lock" || told.Worker.PID == 0 || told.Worker.PID == told.Holder.PID || told.Worker.Since <= 0 ||
-		!strings.Contains(told.Worker.Query, "at_gate('…')") || told.Doing != "V2__b.sql:2, script 1 of 1, statement 2 of 2" {
+		!strings.Contains(told.Worker.Query, "at_gate('…')") || !strings.HasPrefix(told.Doing, "V2__b.sql") || !strings.Contains(told.Doing, ", script 1 of 1") {
 		t.Errorf("%+v", told)
 	}
 }

@@ -16,7 +16,7 @@ import (
 
 // bouncer starts PgBouncer in transaction mode, with nothing set for Skein's sake, and gives the database's URL through
 // it.
-func bouncer(t *testing.T, db *pgtest.DB) string {
+func bouncer(t testing.TB, db *pgtest.DB) string {
 	t.Helper()
 	path, err := exec.LookPath("pgbouncer")
 	if err != nil {

@@ -99,7 +99,7 @@ var program = sync.OnceValues(func() (string, error) {
 })
 
 // patience bounds each run of the command.
-const patience = 60 * time.Second
+const patience = 3 * time.Minute
 
 // client is one run of the command as a process of its own.
 type client struct {

@@ -85,13 +85,13 @@ func survive(t *testing.T, db *pgtest.DB, url, dir, gate, working string, more .
 // goesOn is the second half of survive; it gives what the second run printed.
 func goesOn(t *testing.T, db *pgtest.DB, url, dir string, holder *pgx.Conn, more ...func()) string {
 	t.Helper()
-	second := command(t, url, dir, "migrate")
+	second := command(t, url, dir, "-lockRetryCount=-1", "migrate") // a real Flyway takes its time to come
 	var others sync.WaitGroup
 	for _, f := range more {
 		others.Go(f)
 	}
 	soon(t, db, "select "+lockHeld)
-	if len(more) > 0 { // a real Flyway takes its time
+	if len(more) > 0 {
 		soon(t, db, "select exists (select from pg_stat_activity where datname = current_database() and application_name ilike any ('{%flyway%,%jdbc%}'))")
 	}
 	if _, err := holder.Exec(t.Context(), "commit"); err != nil {
