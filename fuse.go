@@ -2,6 +2,7 @@ package skein
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -114,7 +115,7 @@ func (q *queue) tooMany() error {
 		Message: fmt.Sprintf("the statement gave way %d times: %s", q.blown, q.x.blownText()),
 		Hint:    "run the same command again at a quieter time, or let more sessions wait: behindLimit, 0 for any number",
 	}
-	if f, ok := q.last.(*failure); ok {
+	if f, ok := errors.AsType[*failure](q.last); ok {
 		e.SQL = sqlError(f.err.Err)
 		if f.piece != nil {
 			e.At = f.location()
