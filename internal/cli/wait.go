@@ -4,20 +4,15 @@ import (
 	"context"
 
 	"github.com/skein-db/skein"
-	"github.com/skein-db/skein/internal/config"
+	"github.com/skein-db/skein/internal/wire"
 	"github.com/skein-db/skein/migration"
 )
 
 // wait is the verb of that name: it ends well when the version is there.
 func (r *runner) wait(ctx context.Context) outcome {
-	d := door{settings: r.settings}
-	version := check(&d, "wait.version", versionOrNone)
-	within := check(&d, "wait.timeout", duration)
-	if version.IsZero() && len(d.mistakes) == 0 {
-		d.mistakes = config.Mistakes{{Key: "wait.version", Text: "no version to wait for is given", Hint: "say which one: skein wait --version 7"}}
-	}
-	if len(d.mistakes) > 0 {
-		return outcome{err: d.mistakes, document: r.failures.failureDocument(d.mistakes)}
+	version, within, err := wire.Wait(r.settings)
+	if err != nil {
+		return outcome{err: err, document: r.failures.failureDocument(err)}
 	}
 	result, err := skein.Wait(ctx, r.engine, version, within)
 	if err != nil {
