@@ -31,8 +31,8 @@ type fuse struct {
 	blown int // sessions that waited when it was cancelled; 0: it was not
 }
 
-// light starts a fuse; nil where nobody has to wait for what runs.
-func (x *execution) light() *fuse {
+// lightFuse starts a fuse; nil where nobody has to wait for what runs.
+func (x *execution) lightFuse() *fuse {
 	r := x.run
 	limit := r.behindLimit()
 	if x.strong == nil || limit <= 0 || !r.gentle() {

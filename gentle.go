@@ -170,7 +170,7 @@ func (q *queue) until(ctx context.Context, once func(context.Context) error) err
 // attempt is one, with those counted who wait behind it.
 func (q *queue) attempt(ctx context.Context, x *execution, once func(context.Context) error) error {
 	x.past = false
-	f := x.light()
+	f := x.lightFuse()
 	err := once(ctx)
 	q.behind = f.out()
 	return err

@@ -76,7 +76,7 @@ func (r *run) runTogether(ctx context.Context, steps []*step, begin time.Time) e
 	}
 	var f *fuse
 	if i := slices.IndexFunc(steps, func(s *step) bool { return s.x.strong != nil }); i >= 0 {
-		f = steps[i].x.light()
+		f = steps[i].x.lightFuse()
 	}
 	err := m.pipeline(ctx, r.conn, r.resultLimit())
 	blown := f.out() > 0
