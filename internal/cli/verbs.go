@@ -164,8 +164,10 @@ var verbs = []verb{
 		Example:  []string{"audit", "audit --verify", "audit --export", "audit -outputType=json"},
 		Settings: []string{"skein.journalSchema", "outputType"},
 		Flags:    []string{"verify", "export"},
+	},
+	{
 		Name: "wait", Summary: "wait until a version is applied",
-		Text: "Ends with 0 as soon as the schema history says that the database is at the version or a later one, and with 10 when that\n" +
+		Text: "Ends with 0 as soon as the schema history says that the database is at the version or a later one, and with 13 when that\n" +
 			"does not come within the timeout: for an init container, or a service that must not start before its migrations are\n" +
 			"done. It waits for a server and a history that are not there yet, looks at no scripts, takes no lock, and needs to\n" +
 			"read the history only. After the verb the settings may be given without \"wait.\".",
