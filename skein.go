@@ -407,22 +407,6 @@ func (r *run) dial(ctx context.Context) (*postgres.Conn, error) {
 	return conn, err
 }
 
-// logIn opens a connection. A login that was refused is tried once more with parameters that are asked for anew: the
-// password may have been changed a moment ago.
-func (r *run) logIn(ctx context.Context, open func(*pgx.ConnConfig) error) error {
-	for again := false; ; again = true {
-		cfg, err := r.connConfig(ctx)
-		if err != nil {
-			return err
-		}
-		err = open(cfg)
-		refused, ok := errors.AsType[*postgres.ConnectFailure](err)
-		if !ok || again || refused.State != stateWrongPassword && refused.State != stateNoLogin {
-			return err
-		}
-	}
-}
-
 func (r *run) connOptions(name string) (postgres.Options, error) {
 	initSQL, err := r.cfg.Placeholders.Replace(r.cfg.InitSQL)
 	if err != nil {

@@ -94,17 +94,11 @@ func (r *runner) verb(ctx context.Context, verb string) outcome {
 	if plan := r.dryRun(verb); plan != nil {
 		return r.written(ctx, verb, plan)
 	}
+	own := map[string]func(context.Context) outcome{"plan": r.planned, "watch": r.watch, "pin": r.pin, "audit": r.audit, "wait": r.wait}
+	if do := own[verb]; do != nil {
+		return do(ctx)
+	}
 	switch verb {
-	case "plan":
-		return r.planned(ctx)
-	case "watch":
-		return r.watch(ctx)
-	case "pin":
-		return r.pin(ctx)
-	case "audit":
-		return r.audit(ctx)
-	case "wait":
-		return r.wait(ctx)
 	case "migrate":
 		var result *skein.MigrateResult
 		result, o.err = skein.Migrate(ctx, r.engine)

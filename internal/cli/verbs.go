@@ -253,7 +253,7 @@ var verbs = []verb{
 // laterVerbs are words of Flyway's, and of Skein's plan, that this release does not know how to follow.
 var laterVerbs = []string{
 	"check", "diff", "diffText", "generate", "model", "prepare", "snapshot",
-	"auth", "mcp", "lint", "squash", "wait", "server",
+	"auth", "mcp", "lint", "squash", "server",
 	"check", "deploy", "diff", "diffText", "generate", "model", "prepare", "snapshot",
 	"auth", "mcp", "lint", "squash", "status", "server",
 }

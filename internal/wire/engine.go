@@ -56,9 +56,7 @@ func Engine(s *config.Settings, w World, flyway bool, secrets *secret.Redactor) 
 	if c.WorkingDirectory == "" {
 		c.WorkingDirectory = w.Dir
 	}
-	if c.BehindLimit = s.Int("skein.behindLimit"); c.BehindLimit == 0 {
-		c.BehindLimit = -1 // likewise
-	}
+	c.BehindLimit = cmp.Or(s.Int("skein.behindLimit"), -1) // likewise
 	c.TargetVersion = check(&d, "target", migration.ParseTarget)
 	c.BaselineVersion = check(&d, "baselineVersion", migration.ParseVersion)
 	c.MarkApplied = check(&d, "skein.markApplied", versionOrNone)
