@@ -254,8 +254,6 @@ var verbs = []verb{
 var laterVerbs = []string{
 	"check", "diff", "diffText", "generate", "model", "prepare", "snapshot",
 	"auth", "mcp", "lint", "squash", "server",
-	"check", "deploy", "diff", "diffText", "generate", "model", "prepare", "snapshot",
-	"auth", "mcp", "lint", "squash", "status", "server",
 }
 
 // together are the verbs that may stand on one line.
