@@ -6,7 +6,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -41,19 +40,6 @@ func tool(t *testing.T, name string, args ...string) string {
 		t.Fatalf("%s: %v\n%s", name, err, out)
 	}
 	return string(out)
-}
-
-var dumpNoise = regexp.MustCompile(`(?m)^\\(un)?restrict .*\n`)
-
-// dump is the database as text, the history's times aside.
-func dump(t *testing.T, db *pgtest.DB) string {
-	t.Helper()
-	return dumpNoise.ReplaceAllString(tool(t, "pg_dump", "-N", "skein", "--exclude-table-data=*.flyway_schema_history", db.URL), "")
-}
-
-func whole(t *testing.T, db *pgtest.DB) string {
-	t.Helper()
-	return dumpNoise.ReplaceAllString(tool(t, "pg_dump", db.URL), "")
 }
 
 // historyRows are the rows without their times.

@@ -77,18 +77,19 @@ func (f facts) differ(other facts) []string {
 func (f facts) database(t *testing.T, db *pgtest.DB) {
 	t.Helper()
 	const own = "nspname !~ '^pg_|information_schema|^skein$'" // the journal's schema is Skein's alone
-	f.add("schemas", db.Value(t, "select string_agg(nspname, ' ' order by nspname) from pg_namespace where "+own))
-	rows := db.Rows(t, "select nspname||'.'||relname||' '||relkind::text from pg_class c join pg_namespace n on n.oid = relnamespace where "+
-		own+" and relkind in ('r','v','m','p','S')")
+	ask := db.Session(t)
+	f.add("schemas", ask("select string_agg(nspname, ' ' order by nspname) from pg_namespace where " + own)[0][0])
+	rows := ask("select nspname||'.'||relname||' '||relkind::text from pg_class c join pg_namespace n on n.oid = relnamespace where " +
+		own + " and relkind in ('r','v','m','p','S')")
 	for _, row := range rows {
 		f.add("relation", row[0])
 	}
 	slices.Sort(f["relation"])
-	tables := db.Rows(t, "select quote_ident(nspname)||'.'||quote_ident(relname) from pg_class c join pg_namespace n on n.oid = relnamespace "+
+	tables := ask("select quote_ident(nspname)||'.'||quote_ident(relname) from pg_class c join pg_namespace n on n.oid = relnamespace " +
 		"join pg_attribute a on attrelid = c.oid where attname = 'installed_rank' and relkind = 'r' order by 1")
 	for _, table := range tables {
-		text := db.Value(t, "select coalesce(json_agg(json_build_array(installed_rank, version, description, type, script, checksum, "+
-			"installed_by, success) order by installed_rank), '[]') from "+table[0])
+		text := ask("select coalesce(json_agg(json_build_array(installed_rank, version, description, type, script, checksum, " +
+			"installed_by, success) order by installed_rank), '[]') from " + table[0])[0][0]
 		var history [][]any
 		dec := json.NewDecoder(strings.NewReader(text))
 		dec.UseNumber()

@@ -87,10 +87,11 @@ func olderFront(t *testing.T, f flywaylive.Flyway) bool {
 	return !strings.Contains(r.Stdout, "permitExpiry")
 }
 
-// ofFront tells whether the facts are the command line's and not the engine's.
+// ofFront tells whether the facts are the command line's and not the engine's: fetch.sh says what its mixture lacks.
 func (s scenario) ofFront(version string) bool {
 	f := s.recorded[version]
-	return f["json.permitExpiry"] != nil || strings.Contains(strings.Join(f["json.error"], ""), `"errorCode":"CONFIGURATION`)
+	report := len(f["json.htmlReport"]) > 0 && f["json.htmlReport"][0] != "null"
+	return f["json.permitExpiry"] != nil || f["json.successfulConnections"] != nil || report || strings.Contains(strings.Join(f["json.error"], ""), `"errorCode":"CONFIGURATION`)
 }
 
 // live plays a scenario through one Flyway and tells whether it left what is recorded.

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -154,11 +155,51 @@ func quote(name string) string { return pgx.Identifier{name}.Sanitize() }
 func admin(s *pgserver.Server, sql string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
+	if conn := admins.take(s); conn != nil {
+		_, err := conn.Exec(ctx, sql)
+		if !conn.IsClosed() {
+			admins.keep(s, conn)
+			return err
+		}
+		// A test that ends sessions ended this one too.
+	}
 	conn, err := pgx.Connect(ctx, s.URL("postgres"))
 	if err != nil {
 		return err
 	}
-	defer func() { _ = conn.Close(ctx) }()
 	_, err = conn.Exec(ctx, sql)
+	admins.keep(s, conn)
 	return err
+}
+
+// idle are connections that wait for the next use. A new one costs the server several times what a statement does, and
+// every database takes two.
+type idle struct {
+	sync.Mutex
+	conns []*pgx.Conn
+}
+
+// admins are those of the process's server, which no test stops. They do nothing between two statements.
+var admins idle
+
+func (i *idle) take(s *pgserver.Server) *pgx.Conn {
+	i.Lock()
+	defer i.Unlock()
+	if s != shared.server || len(i.conns) == 0 {
+		return nil
+	}
+	conn := i.conns[len(i.conns)-1]
+	i.conns = i.conns[:len(i.conns)-1]
+	return conn
+}
+
+// keep closes what it does not keep: a test's own server may have to be without clients.
+func (i *idle) keep(s *pgserver.Server, conn *pgx.Conn) {
+	if s != shared.server || conn.IsClosed() {
+		_ = conn.Close(context.Background()) // nothing was left to do on it
+		return
+	}
+	i.Lock()
+	defer i.Unlock()
+	i.conns = append(i.conns, conn)
 }

@@ -46,6 +46,29 @@ func TestRowsAreText(t *testing.T) {
 	}
 }
 
+func TestSessionIsOneConnection(t *testing.T) {
+	t.Parallel()
+	db := New(t)
+	ask := db.Session(t)
+	ask("create temp table kept (id int); insert into kept values (1), (2)")
+	if diff := cmp.Diff([][]string{{"2"}}, ask("select id from kept where id > $1", 1)); diff != "" {
+		t.Errorf("what the session made (-want +got):\n%s", diff)
+	}
+	if got := db.Value(t, "select to_regclass('pg_temp.kept')"); got != Null {
+		t.Errorf("another connection sees %s", got)
+	}
+}
+
+// A test may end every session of the server, those with which databases are made too. It does so alone.
+func TestSessionsMayBeEnded(t *testing.T) { //nolint:paralleltest // see above
+	db := New(t)
+	ended := db.Value(t, "select count(pg_terminate_backend(pid)) from pg_stat_activity where pid <> pg_backend_pid() and datname = 'postgres'")
+	if ended == "0" {
+		t.Error("no connection was kept for the next database")
+	}
+	New(t).Exec(t, "create table t ()")
+}
+
 func TestDroppedAfterTheTest(t *testing.T) { //nolint:tparallel // what follows the subtest looks at what it left
 	t.Parallel()
 	var dropped *DB

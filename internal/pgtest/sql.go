@@ -48,6 +48,19 @@ func (db *DB) Value(t testing.TB, sql string, args ...any) string {
 	return rows[0][0]
 }
 
+// Session opens a connection as the owner, which is closed after the test, and returns what Rows does, on that one
+// connection: for a test that asks many things of a database.
+func (db *DB) Session(t testing.TB) func(sql string, args ...any) [][]string {
+	t.Helper()
+	conn := db.Conn(t)
+	return func(sql string, args ...any) [][]string {
+		t.Helper()
+		ctx, cancel := context.WithTimeout(context.Background(), limit)
+		defer cancel()
+		return ask(ctx, t, conn, sql, args)
+	}
+}
+
 // sql uses the simple protocol: several statements at once, results as text.
 func (db *DB) sql(t testing.TB, url, sql string, args ...any) [][]string {
 	t.Helper()
@@ -58,7 +71,12 @@ func (db *DB) sql(t testing.TB, url, sql string, args ...any) [][]string {
 		t.Fatalf("pgtest: connect to %s: %v", url, err)
 	}
 	defer func() { _ = conn.Close(ctx) }()
-	var out [][]string
+	return ask(ctx, t, conn, sql, args)
+}
+
+func ask(ctx context.Context, t testing.TB, conn *pgx.Conn, sql string, args []any) (out [][]string) {
+	t.Helper()
+	var err error
 	if len(args) == 0 {
 		out, err = runText(ctx, conn, sql)
 	} else {
