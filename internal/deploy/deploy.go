@@ -26,6 +26,8 @@ type Order struct {
 	// Override passes gates that are closed, on a person's word.
 	Override *pipeline.Override
 	Factor   float64 // how much longer scripts take here than in the environment before; 0: 1
+	// Until is when nothing more is begun; what is left is for another deployment of the same release. Zero: never.
+	Until time.Time
 }
 
 // Outcome is what became of it.
@@ -62,7 +64,7 @@ func (p *Project) deploy(ctx context.Context, order Order) (*Outcome, error) {
 		ID: newID(p.opt.Now()), Releaser: st.engine.Releaser, Environment: st.name, Pipeline: p.Pipeline,
 		Concurrency: st.settings.Int("skein.concurrency"), Connections: st.settings.Int("skein.maxConnections"),
 		HealthQuery: st.settings.Text("skein.healthQuery"), Dir: p.opt.World.Dir, Report: p.opt.Report,
-		Evidence: pipeline.Evidence{Factor: order.Factor, Override: order.Override},
+		Evidence: pipeline.Evidence{Factor: order.Factor, Override: order.Override}, Until: order.Until, Arrange: p.opt.Arrange,
 	}
 	if d.Targets, err = st.listing.Targets(ctx); err != nil {
 		return nil, err

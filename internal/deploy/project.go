@@ -32,6 +32,8 @@ type Options struct {
 	Report       func(fleet.Event) // hears one event at a time; nil: nobody does
 	Warn         func(config.Warning)
 	Now          func() time.Time
+	// Arrange gives the Config of each run on a target its last touch; nil: none.
+	Arrange func(target string, cfg skein.Config) (skein.Config, error)
 	// Store opens the place that the setting releases names; nil: none is set.
 	Store func(*config.Settings) (*source.Store, error)
 }

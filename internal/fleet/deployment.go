@@ -34,7 +34,11 @@ type Deployment struct {
 	HealthQuery string
 	Dir         string // where commands of the user's run
 	Evidence    pipeline.Evidence
-	Report      func(Event) // hears one event at a time; nil: nobody does
+	// Until is when no more targets and scripts are begun; zero: never. Arrange gives the Config of each run its last
+	// touch; nil: none.
+	Until   time.Time
+	Arrange func(target string, cfg skein.Config) (skein.Config, error)
+	Report  func(Event) // hears one event at a time; nil: nobody does
 
 	mu    sync.Mutex
 	lanes *lanes

@@ -44,10 +44,11 @@ func (d *Deployment) Run(ctx context.Context, rollout pipeline.Rollout) (Result,
 	}
 	over := make(chan Done)
 	running := map[string]bool{}
+	cut := false // a run was stopped from outside, or by the time: nothing more is begun
 	waves := 0
 	for {
 		p := pipeline.Proceed(d.environment(), rollout, keys(running), outcomes, health, time.Now())
-		if ctx.Err() != nil && p.State == pipeline.Run {
+		if (cut || ctx.Err() != nil || d.outOfTime()) && (p.State == pipeline.Run || p.State == pipeline.Ask) {
 			p.State = pipeline.Wait
 			if len(running) == 0 {
 				result.State, result.Left, result.Failed = pipeline.Stopped, p.Left, p.Failed
@@ -73,7 +74,11 @@ func (d *Deployment) Run(ctx context.Context, rollout pipeline.Rollout) (Result,
 			done := <-over
 			delete(running, done.Target)
 			result.Done = append(result.Done, done)
-			outcomes = append(outcomes, outcome(done))
+			if Stopped(done.Err) {
+				cut = true // it is as if it had not been begun: what it has done stays
+			} else {
+				outcomes = append(outcomes, outcome(done))
+			}
 			d.report(TargetDone{Target: done.Target, Applied: len(done.Applied), Took: done.Took, Err: done.Err})
 		case pipeline.Ask:
 			answer := d.health(ctx, rollout.Waves[p.Wave])
@@ -89,6 +94,8 @@ func (d *Deployment) Run(ctx context.Context, rollout pipeline.Rollout) (Result,
 		}
 	}
 }
+
+func (d *Deployment) outOfTime() bool { return !d.Until.IsZero() && !time.Now().Before(d.Until) }
 
 func keys(m map[string]bool) []string {
 	var out []string
@@ -152,6 +159,17 @@ func (d *Deployment) migrate(ctx context.Context, w pipeline.Work) Done {
 	}
 	cfg.Deployment = &skein.Deployment{ID: d.ID, Release: release.Name, Digest: release.Digest, Releaser: d.Releaser, Environment: d.Environment}
 	cfg.Report = func(e skein.Event) { d.report(TargetTold{Target: w.Target, Event: e}) }
+	if d.Arrange != nil {
+		told := cfg.Report
+		if cfg, done.Err = d.Arrange(w.Target, cfg); done.Err != nil {
+			return done
+		}
+		arranged := cfg.Report
+		cfg.Report = func(e skein.Event) {
+			arranged(e)
+			told(e)
+		}
+	}
 	if d.To != nil {
 		done.Applied, done.Err = undo(ctx, cfg, w)
 	} else {

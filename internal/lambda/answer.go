@@ -15,6 +15,7 @@ const (
 	StatusNothing   = "nothing"      // there was nothing to do
 	StatusFailed    = "failed"       // see error; running it again without a change fails again
 	StatusContinued = "continued"    // the time was up; the run goes on in another invocation
+	StatusBlocked   = "blocked"      // gates are closed, see reasons; nothing was changed
 	StatusWaiting   = "waiting_lock" // as continued, and what it waits for is a lock that another holds
 )
 
@@ -37,6 +38,12 @@ type Answer struct {
 	// Migrations is what info found, Problems what validate found.
 	Migrations []Migration `json:"migrations,omitempty"`
 	Problems   []Problem   `json:"problems,omitempty"`
+	// Release is what was deployed, Reasons why not, and Left the targets that have not got it; of deploy and promote.
+	Release string   `json:"release,omitempty"`
+	Reasons []Reason `json:"reasons,omitempty"`
+	Left    []string `json:"left,omitempty"`
+	// Targets are what status found.
+	Targets []Standing `json:"targets,omitempty"`
 	// Next is the request that goes on; with "continue": "answer" it is to be sent by whoever reads it.
 	Next *Request `json:"next,omitempty"`
 }
@@ -65,10 +72,28 @@ type Problem struct {
 	Message string `json:"message"`
 }
 
+// Reason is why a deployment does not happen, or has stopped.
+type Reason struct {
+	Gate   string `json:"gate"`
+	Target string `json:"target,omitempty"`
+	Text   string `json:"text"`
+	Next   string `json:"next,omitempty"`
+}
+
+// Standing is what one target has.
+type Standing struct {
+	Environment string `json:"environment"`
+	Target      string `json:"target"`
+	Version     string `json:"version,omitempty"`
+	Release     string `json:"release,omitempty"`
+	Unreachable string `json:"unreachable,omitempty"`
+}
+
 // Fault is an error for programs.
 type Fault struct {
 	Kind     string `json:"kind"` // as in docs/exit-codes.md
 	Code     string `json:"code,omitempty"`
+	Target   string `json:"target,omitempty"` // of a deployment
 	Script   string `json:"script,omitempty"`
 	Line     int    `json:"line,omitempty"`
 	Column   int    `json:"column,omitempty"`

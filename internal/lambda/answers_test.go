@@ -115,7 +115,7 @@ func TestReadingCommands(t *testing.T) {
 	before := f.metrics()["RunFailed"]
 	for payload, want := range map[string]string{
 		`{"command": "migrate", "environment": "prod"}`: "config: .*prod",
-		`{"command": "promote", "environment": "dev"}`:  "refused: this function cannot promote",
+		`{"command": "promote", "environment": "dev"}`:  "refused: .*no place for releases is set",
 		`{"command": "migrate", "enviroment": "dev"}`:   "internal: .*unknown field",
 		`{"command": "info", "release": "a,b"}`:         "internal: .*no name of a release",
 		`{"command": "info", "via": "ssm"}`:             "refused: via is ssm, and no instance is set",

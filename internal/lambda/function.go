@@ -38,9 +38,7 @@ type Command func(context.Context, *Slice) (Answer, error)
 // Function is the function. World and Out must be set.
 type Function struct {
 	World wire.World
-	// Commands are those that are not in this package.
-	Commands map[string]Command
-	Out      io.Writer // of logs and metrics
+	Out   io.Writer // of logs and metrics
 	// Now is the clock; nil means the real one.
 	Now func() time.Time
 }
@@ -127,7 +125,7 @@ func (f *Function) one(ctx context.Context, c call, item Item, index int) (Answe
 	var answer Answer
 	switch command, ok := f.command(s.Request); {
 	case !ok:
-		known := slices.Sorted(maps.Keys(f.all()))
+		known := slices.Sorted(maps.Keys(commands()))
 		err = &refusal{fmt.Sprintf("this function cannot %s: it knows %s", s.Request.Command, strings.Join(known, ", ")), "deploy a newer Skein"}
 	default:
 		answer, err = command(ctx, s)
@@ -142,17 +140,16 @@ func (f *Function) one(ctx context.Context, c call, item Item, index int) (Answe
 	return s.end(answer), nil
 }
 
-func (f *Function) all() map[string]Command {
-	all := map[string]Command{"migrate": migrate, "info": info, "validate": validate}
-	maps.Copy(all, f.Commands)
-	return all
+// commands are those that a request may name, by their names.
+func commands() map[string]Command {
+	return map[string]Command{"migrate": migrate, "info": info, "validate": validate, "deploy": deployment, "promote": deployment, "status": status}
 }
 
 func (f *Function) command(r Request) (Command, bool) {
 	if r.Via == "ssm" {
 		return viaSSM, true
 	}
-	c, ok := f.all()[r.Command]
+	c, ok := commands()[r.Command]
 	return c, ok
 }
 

@@ -44,6 +44,9 @@ func (s *Slice) open(ctx context.Context) (*Opened, error) {
 		command = "migrate" // whose settings the others have too
 	}
 	args := []string{command}
+	if err := s.first(ctx); err != nil {
+		return nil, err
+	}
 	if s.Request.Environment != "" {
 		args = append(args, "-environment="+s.Request.Environment)
 	}
@@ -227,6 +230,9 @@ func (s *Slice) end(a Answer) Answer {
 			failure = 1
 		}
 		values["RunFailed"], values["RunSucceeded"] = failure, 1-failure
+		if a.Status == StatusBlocked { // it neither failed nor did what it is there for
+			values["RunSucceeded"], values["RunBlocked"] = 0, 1
+		}
 		args := []any{"status", a.Status, "applied", len(a.Applied) + a.AppliedBefore, "pending", a.Pending,
 			"milliseconds", s.function.now().Sub(r.Run.Started).Milliseconds()}
 		if e := a.Error; e != nil {
