@@ -128,7 +128,7 @@ func (r *run) ended(ctx context.Context, err error, d detail) {
 			d["error"], d["kind"] = r.masks.String(e.Message), e.Kind.String()
 		}
 	}
-	if r.began != (time.Time{}) {
+	if !r.began.IsZero() {
 		d["millis"] = time.Since(r.began).Milliseconds()
 	}
 	what := r.audited + " ended"

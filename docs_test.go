@@ -1,12 +1,9 @@
 package skein_test
 
 import (
-	"bytes"
-	"context"
 	"encoding/json"
 	"flag"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -112,33 +109,6 @@ func code(page string) []string {
 		found = append(found, m[1])
 	}
 	return found
-}
-
-// skeinMain runs a command line and gives what it printed to stdout.
-func skeinMain(args ...string) (string, int) {
-	var out bytes.Buffer
-	status := cli.Main(context.Background(), cli.Process{Args: append([]string{"skein"}, args...), Stdout: &out, Stderr: io.Discard})
-	return out.String(), status
-}
-
-// verbs are those that the command lists.
-func verbs(t *testing.T) []string {
-	t.Helper()
-	usage, _ := skeinMain()
-	_, list, _ := strings.Cut(usage, "Verbs")
-	list, _, _ = strings.Cut(list, "\n\n")
-	var names []string
-	for _, line := range strings.Split(list, "\n")[1:] {
-		name := strings.TrimSpace(line[2:18])
-		if _, status := skeinMain("help", name); status != 0 && !strings.Contains(name, " ") {
-			t.Errorf("help %s ends with %d", name, status)
-		}
-		names = append(names, name)
-	}
-	if len(names) < 8 {
-		t.Fatalf("verbs: %q", names)
-	}
-	return names
 }
 
 var (

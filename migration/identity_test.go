@@ -136,7 +136,7 @@ func TestVerifyAudit(t *testing.T) {
 		"the last summed anew":   {func(e entries, _ *migration.AuditHead) entries { e[3].Who = "eve"; e[3].Hash = e[3].Sum(); return e }, 4, "audit_head"},
 		"removed":                {func(e entries, _ *migration.AuditHead) entries { return slices.Delete(e, 1, 2) }, 2, "it is missing"},
 		"the last removed":       {func(e entries, _ *migration.AuditHead) entries { return e[:3] }, 4, "it is missing"},
-		"all removed":            {func(e entries, _ *migration.AuditHead) entries { return nil }, 1, "it is missing"},
+		"all removed":            {func(entries, *migration.AuditHead) entries { return nil }, 1, "it is missing"},
 		"exchanged": {func(e entries, _ *migration.AuditHead) entries {
 			e[1].Seq, e[2].Seq = 3, 2
 			e[1], e[2] = e[2], e[1]

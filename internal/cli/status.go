@@ -84,7 +84,7 @@ func remark(t pipeline.BoardTarget) string {
 
 // placeText is a cell of the board.
 func placeText(p pipeline.Place) string {
-	text := ""
+	var text string
 	switch {
 	case p.All == 0:
 		return "no targets"

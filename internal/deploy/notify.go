@@ -18,7 +18,6 @@ type herald struct {
 	project *Project
 	order   Order
 	outcome *Outcome
-	waves   int // of the rollout
 	waiting sync.WaitGroup
 }
 

@@ -156,7 +156,7 @@ func (s *Server) start(program string, sidecar bool) error {
 	}
 	s.t.Cleanup(func() {
 		stop()
-		_ = <-ended // it was killed
+		<-ended // it was killed
 	})
 	return nil
 }
