@@ -52,12 +52,18 @@ func deployText(o *deploy.Outcome, order deploy.Order, err error) string {
 		if len(o.Result.Reasons) == 0 {
 			fmt.Fprintf(&b, "next      put right what failed, then: skein deploy %s --resume\n", o.Environment)
 		}
-	case order.BackTo != "":
-		fmt.Fprintf(&b, "next      skein status\n")
 	default:
-		fmt.Fprintf(&b, "next      skein status shows where it stands\n")
+		b.WriteString(nextText(o, order))
 	}
 	return b.String()
+}
+
+// nextText says where a release goes when an environment has it.
+func nextText(o *deploy.Outcome, order deploy.Order) string {
+	if order.BackTo == "" && o.After != "" {
+		return "next      skein promote " + o.After + "\n"
+	}
+	return "next      skein status shows where it stands\n"
 }
 
 // idleText is for a deployment that had nothing to do, or was only asked what it would do.
@@ -78,6 +84,7 @@ func idleText(o *deploy.Outcome, order deploy.Order) string {
 		fmt.Fprintf(&b, "partly    nothing could be done on %s\n", plural(len(r.Held), "target"))
 	default:
 		fmt.Fprintf(&b, "done      %s has %s on all of its targets (%d) already\n", o.Environment, o.Release.Name, o.Targets)
+		b.WriteString(nextText(o, order))
 	}
 	return b.String()
 }
@@ -92,6 +99,9 @@ func reasonsText(reasons []pipeline.Reason) string {
 		}
 		fmt.Fprintf(&b, "  %-12s %s\n", r.Gate, text)
 		for _, d := range r.Details {
+			if r.Gate == pipeline.GateBudget {
+				break // the targets that failed are told one by one
+			}
 			fmt.Fprintf(&b, "  %-12s   %s\n", "", firstLineOf(d))
 		}
 		next := r.Next
