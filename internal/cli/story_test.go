@@ -85,9 +85,10 @@ var changing = []struct {
 	will string
 }{
 	{regexp.MustCompile(`\b(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) \d{4}-\d\d-\d\d \d\d:\d\d(?::\d\d)?(?: \S+)?`), "MOMENT"},
-	{regexp.MustCompile(`\d{4}-\d\d-\d\d \d\d:\d\d(?: UTC)?`), "MOMENT"},
+	{regexp.MustCompile(`\d{4}-\d\d-\d\d \d\d:\d\d(?: [A-Z+-][A-Z0-9:+-]*)?`), "MOMENT"},
 	{regexp.MustCompile(`\d\d-\d\d \d\d:\d\d`), "MOMENT"},
 	{regexp.MustCompile(`\b\d+(?:\.\d+)? ?(?:ms|s|min|m|h|d)\b(?: \d+ ?(?:s|min|m|h)\b)*`), "LENGTH"},
+	{regexp.MustCompile(`\((?:mon|tue|wed|thu|fri|sat|sun),(?:mon|tue|wed|thu|fri|sat|sun) UTC\)`), "WINDOW"},
 	{regexp.MustCompile(`sha256:[0-9a-f]+`), "DIGEST"},
 	{regexp.MustCompile(`database \S+ on .*`), "DATABASE"},
 	{regexp.MustCompile(`plan [0-9a-f]{16}, history [0-9a-f]{16}`), "PLAN"},
