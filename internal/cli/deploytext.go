@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,7 +16,7 @@ func deployText(o *deploy.Outcome, order deploy.Order, err error) string {
 	switch {
 	case o.Decision.Blocked():
 		b.WriteString(fmt.Sprintf("blocked   %s to %s: nothing was changed\n", orWord(o.Release.Name, "the deployment"), o.Environment))
-		b.WriteString(reasonsText(o.Decision.Reasons))
+		b.WriteString(reasonsText(closed(o.Decision.Reasons)))
 		return b.String()
 	case !o.Ran:
 		return idleText(o, order)
@@ -89,6 +90,14 @@ func idleText(o *deploy.Outcome, order deploy.Order) string {
 	return b.String()
 }
 
+// closed leaves out gates that will be asked when all others are open.
+func closed(reasons []pipeline.Reason) []pipeline.Reason {
+	if !slices.ContainsFunc(reasons, func(r pipeline.Reason) bool { return !r.Ask }) {
+		return reasons
+	}
+	return slices.DeleteFunc(slices.Clone(reasons), func(r pipeline.Reason) bool { return r.Ask })
+}
+
 // reasonsText tells why something does not happen: the gate, what is the matter, what to do.
 func reasonsText(reasons []pipeline.Reason) string {
 	var b strings.Builder
@@ -99,8 +108,8 @@ func reasonsText(reasons []pipeline.Reason) string {
 		}
 		fmt.Fprintf(&b, "  %-12s %s\n", r.Gate, text)
 		for _, d := range r.Details {
-			if r.Gate == pipeline.GateBudget {
-				break // the targets that failed are told one by one
+			if r.Gate == pipeline.GateBudget || r.Ask {
+				break // the targets are told already
 			}
 			fmt.Fprintf(&b, "  %-12s   %s\n", "", firstLineOf(d))
 		}
