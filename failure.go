@@ -197,7 +197,7 @@ func (r *run) explain(err error, code, message string) *Error {
 	case stateQueryCancelled:
 		e.Hint = "it was cancelled from outside, or by statement_timeout"
 	case stateDuplicateTable, stateDuplicateSchema, stateDuplicateObject, stateDuplicateColumn, stateDuplicateFunction:
-		e.Hint = "it is there already, and no script of this history made it: compare the two, move one away, then run: skein " + r.way.verb()
+		e.Hint = "it is there already, and no script of this history made it: compare the two, move one away, then run: " + r.again()
 	}
 	return e
 }

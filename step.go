@@ -335,7 +335,10 @@ func (r *run) stepError(ctx context.Context, err error, s *step) error {
 	case x.resumed > 0:
 		e.Hint = fmt.Sprintf("its first %d statements were carried out by an earlier run; if they have been taken back by hand, run: skein repair -runAgain=%s -reason=...", x.resumed, script.Version)
 	case e.Hint == "":
-		e.Hint = "fix the script, then run: skein " + r.way.verb()
+		e.Hint = "fix the script, then run: " + r.again()
+		if r.cfg.Deployment != nil && r.cfg.Deployment.Release != "" {
+			e.Hint = "fix the script, make a new release of it (skein release create, skein release push), then run: " + r.again()
+		}
 	}
 	switch {
 	case r.cfg.Group && x.hold:

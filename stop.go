@@ -22,7 +22,7 @@ func (r *run) andLeft(err error, done progress) error {
 		e.Kept += "\n"
 	}
 	e.Kept += "left to do: " + names(done.left)
-	e.Hint = runAgain + ": skein " + r.way.verb()
+	e.Hint = runAgain + ": " + r.again()
 	return e
 }
 

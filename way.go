@@ -23,6 +23,17 @@ func (w way) verb() string {
 	return "migrate"
 }
 
+// again is the command that goes on with a run. A deployment is more than one target's.
+func (r *run) again() string {
+	if d := r.cfg.Deployment; d != nil && d.Environment != "" {
+		if r.way == back {
+			return "skein deploy " + d.Environment + " --back-to " + d.Release
+		}
+		return "skein deploy " + d.Environment
+	}
+	return "skein " + r.way.verb()
+}
+
 // event is the part of the callbacks' names that the two differ in.
 func (w way) event() string {
 	if w == back {

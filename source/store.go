@@ -1,6 +1,7 @@
 package source
 
 import (
+	"cmp"
 	"bytes"
 	"context"
 	"errors"
@@ -93,7 +94,9 @@ func (s *Store) List(ctx context.Context) ([]Listed, error) {
 			return nil, err
 		}
 	}
-	slices.SortStableFunc(found, func(a, b Listed) int { return a.Manifest.Created.Compare(b.Manifest.Created) })
+	slices.SortStableFunc(found, func(a, b Listed) int { 
+		return cmp.Or(a.Manifest.Created.Compare(b.Manifest.Created), strings.Compare(a.Name, b.Name)) // a moment is a whole second
+	})
 	return found, nil
 }
 

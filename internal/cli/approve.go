@@ -52,7 +52,12 @@ func (r *runner) approve(ctx context.Context, project *deploy.Project, environme
 			"targets": len(signed.Targets), "expires": signed.Expires.Format("2006-01-02T15:04:05Z07:00"),
 		})
 	} else {
-		r.console.result(fmt.Sprintf("approved  %s for %s by %s, until %s", signed.Release, environment, signed.Person, signed.Expires.Local().Format("2006-01-02 15:04 MST")), "")
+		way := "--release "
+		if consent.BackTo != "" {
+			way = "--back-to "
+		}
+		r.console.result(fmt.Sprintf("approved  %s for %s by %s, until %s\nnext      skein deploy %s %s%s", signed.Release, environment, signed.Person,
+			signed.Expires.Local().Format("2006-01-02 15:04 MST"), environment, way, signed.Release), "")
 	}
 	return 0
 }

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,7 +16,7 @@ func deployText(o *deploy.Outcome, order deploy.Order, err error) string {
 	switch {
 	case o.Decision.Blocked():
 		b.WriteString(fmt.Sprintf("blocked   %s to %s: nothing was changed\n", orWord(o.Release.Name, "the deployment"), o.Environment))
-		b.WriteString(reasonsText(o.Decision.Reasons))
+		b.WriteString(reasonsText(closed(o.Decision.Reasons)))
 		return b.String()
 	case !o.Ran:
 		return idleText(o, order)
@@ -52,12 +53,18 @@ func deployText(o *deploy.Outcome, order deploy.Order, err error) string {
 		if len(o.Result.Reasons) == 0 {
 			fmt.Fprintf(&b, "next      put right what failed, then: skein deploy %s --resume\n", o.Environment)
 		}
-	case order.BackTo != "":
-		fmt.Fprintf(&b, "next      skein status\n")
 	default:
-		fmt.Fprintf(&b, "next      skein status shows where it stands\n")
+		b.WriteString(nextText(o, order))
 	}
 	return b.String()
+}
+
+// nextText says where a release goes when an environment has it.
+func nextText(o *deploy.Outcome, order deploy.Order) string {
+	if order.BackTo == "" && o.After != "" {
+		return "next      skein promote " + o.After + "\n"
+	}
+	return "next      skein status shows where it stands\n"
 }
 
 // idleText is for a deployment that had nothing to do, or was only asked what it would do.
@@ -78,8 +85,17 @@ func idleText(o *deploy.Outcome, order deploy.Order) string {
 		fmt.Fprintf(&b, "partly    nothing could be done on %s\n", plural(len(r.Held), "target"))
 	default:
 		fmt.Fprintf(&b, "done      %s has %s on all of its targets (%d) already\n", o.Environment, o.Release.Name, o.Targets)
+		b.WriteString(nextText(o, order))
 	}
 	return b.String()
+}
+
+// closed leaves out gates that will be asked when all others are open.
+func closed(reasons []pipeline.Reason) []pipeline.Reason {
+	if !slices.ContainsFunc(reasons, func(r pipeline.Reason) bool { return !r.Ask }) {
+		return reasons
+	}
+	return slices.DeleteFunc(slices.Clone(reasons), func(r pipeline.Reason) bool { return r.Ask })
 }
 
 // reasonsText tells why something does not happen: the gate, what is the matter, what to do.
@@ -92,6 +108,9 @@ func reasonsText(reasons []pipeline.Reason) string {
 		}
 		fmt.Fprintf(&b, "  %-12s %s\n", r.Gate, text)
 		for _, d := range r.Details {
+			if r.Gate == pipeline.GateBudget || r.Ask {
+				break // the targets are told already
+			}
 			fmt.Fprintf(&b, "  %-12s   %s\n", "", firstLineOf(d))
 		}
 		next := r.Next

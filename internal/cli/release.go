@@ -172,7 +172,11 @@ func (r *runner) pushRelease(ctx context.Context, d *shelf, names []string) (obj
 	if already {
 		word = "it is there already: "
 	}
-	return o, releaseLine(d, pushed) + "\n" + word + store.String(), nil
+	said := releaseLine(d, pushed) + "\n" + word + store.String()
+	if environments := r.settings.List("skein.pipeline"); len(environments) > 0 {
+		said += "\nnext: " + r.programName() + " deploy " + environments[0]
+	}
+	return o, said, nil
 }
 
 func (r *runner) listReleases(ctx context.Context, d *shelf, _ []string) (object, string, error) {

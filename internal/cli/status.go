@@ -65,7 +65,23 @@ func boardText(board pipeline.Board) string {
 		}
 	}
 	b.WriteString(t.String())
+	if at := lacking(board); at != "" {
+		fmt.Fprintf(&b, "next      %s is not in %s: skein status --why %s says why\n", board.Releases[0].Name, at, at)
+	}
 	return b.String()
+}
+
+// lacking is the first environment that does not have the newest release, "" when all have it or there is none.
+func lacking(board pipeline.Board) string {
+	if len(board.Releases) == 0 {
+		return ""
+	}
+	for _, p := range board.Releases[0].Places {
+		if p.Have < p.All {
+			return p.Environment
+		}
+	}
+	return ""
 }
 
 func remark(t pipeline.BoardTarget) string {
@@ -158,7 +174,7 @@ func (r *runner) why(ctx context.Context, project *deploy.Project) int {
 			fmt.Fprintf(&b, "          missing: %s\n", some(l.Missing, 8))
 		}
 		b.WriteString(reasonsText(l.Reasons))
-		if l.Next != "" {
+		if l.Next != "" && (len(l.Reasons) == 0 || l.Reasons[0].Next != l.Next) {
 			fmt.Fprintf(&b, "          next: %s\n", l.Next)
 		}
 	}

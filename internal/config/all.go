@@ -41,12 +41,17 @@ func LoadAll(in Input, deployed string) ([]Environment, []Warning, error) {
 		list = append(list, Environment{name, l.settle(name, l.given(name, deployed, len(names), &f), &f)})
 	}
 	f.once()
+	if list[0].Settings.Text("skein.releases") != "" { // scripts come from there
+		f.warnings = slices.DeleteFunc(f.warnings, func(w Warning) bool { return w.Text == noLocations })
+	}
 	f.sort()
 	if err := f.mistakes.err(); err != nil {
 		return nil, f.warnings, err
 	}
 	return list, f.warnings, nil
 }
+
+const noLocations = "No locations configured and default location 'sql' not found."
 
 // once drops what was found in several environments and is the same.
 func (f *findings) once() {

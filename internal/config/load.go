@@ -244,7 +244,7 @@ func defaultLocations(s *Settings, r *reader, f *findings) {
 			return
 		}
 	}
-	f.warn(Origin{}, "No locations configured and default location 'sql' not found.")
+	f.warn(Origin{}, noLocations)
 }
 
 // absoluteLocations makes relative filesystem: locations absolute when a

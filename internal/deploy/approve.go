@@ -2,6 +2,7 @@ package deploy
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/skein-db/skein"
@@ -96,11 +97,19 @@ func (p *Project) approvable(ctx context.Context, c Consent) (*Approvable, error
 	return out, nil
 }
 
-// Approve signs and keeps an approval.
+// Approve signs and keeps an approval. One whose key is not listed for its person is not kept.
 func (p *Project) Approve(ctx context.Context, a *Approvable, sign release.Signer) (release.Approval, error) {
 	signed, err := a.Approval.Sign(sign)
 	if err != nil {
 		return release.Approval{}, err
+	}
+	people := release.People(p.stations[0].settings.Lists("skein.people"))
+	if err := signed.Check(people, p.opt.Now()); err != nil {
+		out := &skein.Error{Kind: skein.KindRefused, Code: "ERROR", Message: err.Error(), Kept: "nothing was kept", Err: err}
+		if e, ok := errors.AsType[*release.SignatureError](err); ok {
+			out.Hint = e.Hint
+		}
+		return release.Approval{}, out
 	}
 	return signed, told(p.store.PutApproval(ctx, signed))
 }

@@ -34,6 +34,7 @@ type Order struct {
 type Outcome struct {
 	ID          string
 	Environment string
+	After       string // the environment that comes next, "" after the last
 	Releaser    string
 	Release     pipeline.Release // where the targets were to be brought
 	Decision    pipeline.Decision
@@ -76,6 +77,9 @@ func (p *Project) deploy(ctx context.Context, order Order) (*Outcome, error) {
 		}
 	}
 	outcome := &Outcome{ID: d.ID, Environment: st.name, Releaser: d.Releaser, Targets: len(d.Targets)}
+	if i+1 < len(p.stations) {
+		outcome.After = p.stations[i+1].name
+	}
 	told, err := p.herald(ctx, st, order, outcome)
 	if err != nil {
 		return nil, err
@@ -143,7 +147,12 @@ func (p *Project) choose(ctx context.Context, st station, i int, order Order, d 
 		l, err := p.load(ctx, st, manifests[len(manifests)-1])
 		return l, nil, err
 	}
-	facts := fleet.Survey(ctx, d.BeforeName, d.Before, nil, d.Concurrency, nil)
+	newest, err := p.load(ctx, st, manifests[len(manifests)-1])
+	if err != nil {
+		return loaded{}, nil, err
+	}
+	// With its scripts the survey tells how they read for each target, and so does it for older ones with the same bytes.
+	facts := fleet.Survey(ctx, d.BeforeName, d.Before, newest.scripts, d.Concurrency, nil)
 	if err := ctx.Err(); err != nil {
 		return loaded{}, nil, err
 	}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -189,7 +190,7 @@ func (p *Project) find(environment string) (int, error) {
 		}
 		return 0, &skein.Error{
 			Kind: skein.KindConfig, Code: "CONFIGURATION", Message: fmt.Sprintf("there is no environment %q in the pipeline", environment),
-			Hint: fmt.Sprintf("the environments are, in order: %v; the setting pipeline lists them", names),
+			Hint: "the environments are, in order: " + strings.Join(names, ", ") + "; the setting pipeline lists them",
 		}
 	}
 	return i, nil

@@ -13,11 +13,15 @@ const shown = 8
 // Status is where releases stand in all environments, from the databases' own histories. The error says that releases
 // could not be read; a database that does not answer is part of the board.
 func (p *Project) Status(ctx context.Context) (pipeline.Board, error) {
-	releases, _, err := p.newest(ctx, shown)
+	releases, all, err := p.newest(ctx, shown)
 	if err != nil {
 		return pipeline.Board{}, told(err)
 	}
-	facts, err := p.survey(ctx, nil)
+	var with *loaded
+	if len(all) > 0 {
+		with = &all[0]
+	}
+	facts, err := p.survey(ctx, with)
 	return pipeline.Standing(p.Pipeline, releases, facts), err
 }
 

@@ -33,6 +33,9 @@ func (d *Deployment) gather(ctx context.Context, gates pipeline.Gates, facts []p
 			}
 		}
 	}
+	if len(wanted) > 1 {
+		delete(wanted, pipeline.GateRestorePoint) // it is dear, and comes when all others have said yes
+	}
 	if wanted[pipeline.GateCommand] != nil {
 		answer := d.command(ctx, gates.Command, nil)
 		have.Command = &answer

@@ -3,6 +3,7 @@ package fleet
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 
@@ -11,9 +12,12 @@ import (
 	"github.com/skein-db/skein/migration"
 )
 
-// Survey asks targets how they stand, at most concurrency at a time, and returns their facts in the targets' order. report
-// may be nil; it is called one at a time.
+// Survey asks targets how they stand, at most concurrency at a time, and returns their facts in the targets' order. With
+// scripts nil only histories are read. report may be nil; it is called one at a time.
 func Survey(ctx context.Context, environment string, targets []Target, scripts *skein.Prepared, concurrency int, report func(Surveyed)) []pipeline.TargetFacts {
+	if scripts == nil {
+		scripts = &skein.Prepared{} // histories only: what the targets' own locations have is not asked for
+	}
 	out := make([]pipeline.TargetFacts, len(targets))
 	places := make([]int, len(targets))
 	for i := range targets {
@@ -120,7 +124,7 @@ func appliedOf(s *skein.SurveyResult) []pipeline.Applied {
 		}
 		a := pipeline.Applied{
 			Rank: row.Rank, Version: row.Version, Description: row.Description, Script: row.Script, Type: row.Type, Checksum: row.Checksum,
-			Success: row.Success, At: row.InstalledOn, Duration: milliseconds(row.ExecutionTime), MissingOK: s.Entries[i].Tolerated,
+			Success: row.Success, At: row.InstalledOn, Duration: milliseconds(row.ExecutionTime), MissingOK: missingOK(s, &s.Entries[i]),
 		}
 		if r, ok := recorded[row.Rank]; ok {
 			a.At, a.Zoned, a.SHA256, a.Release, a.Digest, a.Releaser = r.At, true, r.SHA256, r.Release, r.Digest, r.Releaser
@@ -128,6 +132,11 @@ func appliedOf(s *skein.SurveyResult) []pipeline.Applied {
 		out = append(out, a)
 	}
 	return out
+}
+
+// missingOK reports whether the settings let a row be without its script.
+func missingOK(s *skein.SurveyResult, e *migration.Entry) bool {
+	return e.Tolerated || e.State == migration.StateMissing && !slices.ContainsFunc(s.Problems, func(p migration.Problem) bool { return p.Entry == e })
 }
 
 // ScriptOf is a script as the pipeline sees it.

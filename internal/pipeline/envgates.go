@@ -64,7 +64,7 @@ func (j *judge) signature() (Reason, bool) {
 	if !j.p.SignReleases && j.env.Gates.Approvals == 0 {
 		return Reason{}, false
 	}
-	r := Reason{Gate: GateSignature, Next: fmt.Sprintf("let its author sign it: skein release sign %s", rel.Name)}
+	r := Reason{Gate: GateSignature, Next: "what was pushed does not change: let its author make and push a signed one: skein release create NAME -signKey=FILE"}
 	switch {
 	case rel.Unsound != "":
 		r.Text = fmt.Sprintf("the signature of release %s does not hold: %s", rel.Name, rel.Unsound)

@@ -238,7 +238,7 @@ func (j *judge) notes(r *Rollout) []string {
 	}
 	for _, t := range j.here {
 		if t.Unreachable == "" && t.Pinned == nil && t.Expected == nil && j.env.Production {
-			out = append(out, fmt.Sprintf("%s is not pinned: skein pin %s writes down which database it is", t.Name, j.env.Name))
+			out = append(out, fmt.Sprintf("%s is not pinned: skein pin -environment=%s writes down which database it is", t.Name, j.env.Name))
 		}
 	}
 	if j.back {

@@ -52,7 +52,7 @@ func Proceed(e Environment, r Rollout, running []string, outcomes []Outcome, hea
 		}
 		return p.stop(running, Reason{Gate: GateBudget, Environment: r.Environment, Details: words,
 			Text: fmt.Sprintf("%s failed%s, and the budget is %d", count(len(p.Failed), "target"), held, r.Budget),
-			Next: "put right what they say, then go on: skein deploy " + r.Environment + " --resume"})
+			Next: "put right what they say, then go on: skein deploy " + r.Environment + " --resume (a script is mended in a new release)"})
 	}
 	for i, wave := range r.Waves {
 		var open []Work

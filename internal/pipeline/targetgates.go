@@ -30,14 +30,14 @@ func (j *judge) target(t *TargetFacts) []Reason {
 	add(j.identity(t))
 	add(j.clock(t))
 	if t.Busy != "" && len(t.Pending) > 0 {
-		add(Reason{Gate: GateDeployment, Text: fmt.Sprintf("%s is being migrated: %s", t.Name, t.Busy), Next: "wait for it; skein watch shows how far it is"}, true)
+		add(Reason{Gate: GateDeployment, Text: fmt.Sprintf("%s is being migrated: %s", t.Name, t.Busy), Next: "wait for it; skein watch -environment=" + j.env.Name + " shows how far it is"}, true)
 	}
 	if t.ReadOnly != "" && len(t.Pending) > 0 {
 		add(Reason{Gate: GateReachable, Text: fmt.Sprintf("nothing can be written to %s: %s", t.Name, t.ReadOnly), Next: "connect to the server that takes writes"}, true)
 	}
 	if t.NoPlan != "" {
 		add(Reason{Gate: GateHistory, Text: fmt.Sprintf("%s has no plan: %s", t.Name, t.NoPlan),
-			Next: "put right what it says, or skein repair where a failed migration is meant; then run the same command again"}, true)
+			Next: "put right what it says, or skein repair -environment=" + j.env.Name + " where a failed migration is meant; then run the same command again"}, true)
 	}
 	if j.back {
 		add(j.undoable(t))
@@ -45,21 +45,21 @@ func (j *judge) target(t *TargetFacts) []Reason {
 	}
 	add(j.history(t))
 	add(Reason{Gate: GateValidate, Text: fmt.Sprintf("validate finds %s in %s", count(len(t.Problems), "problem"), t.Name), Details: t.Problems,
-		Next: "skein validate shows them; what was changed after it was applied belongs into a new migration, or skein repair accepts it"},
+		Next: "what was changed after it was applied belongs into a new migration, or skein repair -environment=" + j.env.Name + " accepts it"},
 		j.env.Gates.Validate && len(t.Problems) > 0)
 	return out
 }
 
 // identity refuses what is not the database that was pinned.
 func (j *judge) identity(t *TargetFacts) (Reason, bool) {
-	r := Reason{Gate: GateIdentity, Next: fmt.Sprintf("look at the url of %s; if this is the right database, pin it anew: skein pin %s", t.Name, j.env.Name)}
+	r := Reason{Gate: GateIdentity, Next: fmt.Sprintf("look at the url of %s; if this is the right database, pin it anew: skein pin -environment=%s --replace", t.Name, j.env.Name)}
 	if t.Misplaced != "" {
 		r.Text = fmt.Sprintf("%s is not the database that was meant: %s", t.Name, t.Misplaced)
 		return r, true
 	}
 	if t.Pinned != nil && t.Pinned.Environment != "" && t.Pinned.Environment != j.env.Name {
 		r.Text = fmt.Sprintf("%s says of itself that it belongs to %s: it is that database, or a physical copy of it", t.Name, t.Pinned.Environment)
-		r.Next = fmt.Sprintf("look at the url of %s; a copy that is to be %s from now on is pinned anew: skein pin %s", t.Name, j.env.Name, j.env.Name)
+		r.Next = fmt.Sprintf("look at the url of %s; a copy that is to be %s from now on is pinned anew: skein pin -environment=%s --replace", t.Name, j.env.Name, j.env.Name)
 		return r, true
 	}
 	for _, pin := range []struct {
@@ -166,7 +166,7 @@ func (j *judge) history(t *TargetFacts) (Reason, bool) {
 	switch {
 	case len(broken) > 0 && t.NoPlan == "":
 		return Reason{Gate: GateHistory, Text: fmt.Sprintf("the history of %s says that %s failed", t.Name, list(broken)),
-			Next: "clear up what it left, then skein repair takes the row away"}, true
+			Next: "clear up what it left, then skein repair -environment=" + j.env.Name + " takes the row away"}, true
 	case len(lacks) == 0 && len(beyond) > 0:
 		came := ""
 		if names := keys(releases); len(names) > 0 {
@@ -179,7 +179,7 @@ func (j *judge) history(t *TargetFacts) (Reason, bool) {
 			Next: next + "; a script that was taken out on purpose is let be with ignoreMigrationPatterns=*:missing"}, true
 	case len(differ) > 0:
 		return Reason{Gate: GateHistory, Text: fmt.Sprintf("%s has %s with other bytes than %s", t.Name, list(differ), rel),
-			Next: "put the applied text back and write a new migration; skein repair accepts the new text as it is"}, true
+			Next: "put the applied text back and write a new migration; skein repair -environment=" + j.env.Name + " accepts the new text as it is"}, true
 	}
 	return Reason{}, false
 }

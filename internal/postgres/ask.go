@@ -52,7 +52,10 @@ func (t Table) Says() (yes bool, text string) {
 		if v != nil {
 			value = *v
 		}
-		parts = append(parts, t.Columns[i]+" = "+value)
+		if t.Columns[i] != "?column?" { // which is what PostgreSQL calls a column without a name
+			value = t.Columns[i] + " = " + value
+		}
+		parts = append(parts, value)
 	}
 	text = strings.Join(parts, ", ")
 	if v := t.Rows[0][0]; v != nil {
