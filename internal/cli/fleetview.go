@@ -80,9 +80,9 @@ func (v *fleetView) surveyed(e fleet.Surveyed) {
 }
 
 func (v *fleetView) decided(e fleet.Decided) {
-	v.order, v.wave = nil, ""
+	v.order, v.wave, v.states = nil, "", map[string]rune{}
 	add := func(name string, cell rune) {
-		if _, known := v.states[name]; !known || !slices.Contains(v.order, name) {
+		if _, known := v.states[name]; !known { // a target may be held for several reasons
 			v.order = append(v.order, name)
 		}
 		v.states[name] = cell
@@ -157,15 +157,35 @@ func (v *fleetView) draw(now bool) {
 	}
 }
 
+// mapRows is how many rows the map has at most: more than a terminal has could not be written again in place.
+const mapRows = 12
+
+// worst orders states for a cell that stands for several targets: the first that one of them is in is shown.
+var worst = []rune{cellFailed, cellRunning, cellUnknown, cellWaiting, cellDone, cellIdle}
+
+// cells are the states of the targets, in rows of that width, and how many targets one sign stands for.
+func (v *fleetView) cells(width int) (rows []string, each int) {
+	width = max(10, width)
+	each = max(1, (len(v.order)+width*mapRows-1)/(width*mapRows))
+	var cells []rune
+	for some := range slices.Chunk(v.order, each) {
+		cells = append(cells, worst[slices.IndexFunc(worst, func(state rune) bool {
+			return slices.ContainsFunc(some, func(name string) bool { return v.states[name] == state })
+		})])
+	}
+	for row := range slices.Chunk(cells, width) {
+		rows = append(rows, string(row))
+	}
+	return rows, each
+}
+
 // lines are the map and what runs at the moment.
 func (v *fleetView) lines(width int) []string {
 	if v.wave == "" {
 		return nil
 	}
 	counts := map[rune]int{}
-	var cells strings.Builder
 	for _, name := range v.order {
-		cells.WriteRune(v.states[name])
 		counts[v.states[name]]++
 	}
 	out := []string{v.wave}
@@ -177,8 +197,9 @@ func (v *fleetView) lines(width int) []string {
 		out[0] += fmt.Sprintf(", %d failed", n)
 	}
 	out[0] += "   " + clock(time.Since(v.begun).Round(time.Second))
-	for row := range slices.Chunk([]rune(cells.String()), max(10, width)) {
-		out = append(out, string(row))
+	rows, each := v.cells(width)
+	if out = append(out, rows...); each > 1 {
+		out = append(out, fmt.Sprintf("   each sign is %d targets, and shows the worst of them", each))
 	}
 	n := 0
 	for _, name := range v.order {

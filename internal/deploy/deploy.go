@@ -152,7 +152,7 @@ func (p *Project) choose(ctx context.Context, st station, i int, order Order, d 
 		return loaded{}, nil, err
 	}
 	// With its scripts the survey tells how they read for each target, and so does it for older ones with the same bytes.
-	facts := fleet.Survey(ctx, d.BeforeName, d.Before, newest.scripts, d.Concurrency, nil)
+	facts := fleet.Survey(ctx, d.BeforeName, d.Before, newest.scripts, d.Concurrency, d.Connections, nil)
 	if err := ctx.Err(); err != nil {
 		return loaded{}, nil, err
 	}
@@ -187,7 +187,7 @@ const looked = 12
 
 // present is the release that the last deployment to the environment brought, whole or in part.
 func (p *Project) present(ctx context.Context, st station, manifests []release.Manifest, d *fleet.Deployment) (loaded, []pipeline.Reason, error) {
-	facts := fleet.Survey(ctx, st.name, d.Targets, nil, d.Concurrency, nil)
+	facts := fleet.Survey(ctx, st.name, d.Targets, nil, d.Concurrency, d.Connections, nil)
 	var newest pipeline.Applied
 	for _, t := range facts {
 		for _, a := range t.Applied {

@@ -3,6 +3,7 @@ package deploy
 import (
 	"context"
 
+	"github.com/skein-db/skein"
 	"github.com/skein-db/skein/internal/fleet"
 	"github.com/skein-db/skein/internal/pipeline"
 )
@@ -52,11 +53,11 @@ func (p *Project) survey(ctx context.Context, with *loaded) ([]pipeline.TargetFa
 			facts = append(facts, pipeline.TargetFacts{Name: st.name, Environment: st.name, Unreachable: err.Error()})
 			continue
 		}
-		if with == nil {
-			facts = append(facts, fleet.Survey(ctx, st.name, targets, nil, st.settings.Int("skein.concurrency"), p.surveyed)...)
-		} else {
-			facts = append(facts, fleet.Survey(ctx, st.name, targets, with.scripts, st.settings.Int("skein.concurrency"), p.surveyed)...)
+		var scripts *skein.Prepared
+		if with != nil {
+			scripts = with.scripts
 		}
+		facts = append(facts, fleet.Survey(ctx, st.name, targets, scripts, st.settings.Int("skein.concurrency"), st.settings.Int("skein.maxConnections"), p.surveyed)...)
 	}
 	return facts, ctx.Err()
 }

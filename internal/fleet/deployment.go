@@ -30,7 +30,7 @@ type Deployment struct {
 	BeforeName string
 
 	Concurrency int // targets worked on at once; 0: 10
-	Connections int // to one server at once; 0: no bound
+	Connections int // to one server at once, 0: no bound; a run on a target needs two
 	HealthQuery string
 	Dir         string // where commands of the user's run
 	Evidence    pipeline.Evidence
@@ -40,8 +40,7 @@ type Deployment struct {
 	Arrange func(target string, cfg skein.Config) (skein.Config, error)
 	Report  func(Event) // hears one event at a time; nil: nobody does
 
-	mu    sync.Mutex
-	lanes *lanes
+	mu sync.Mutex
 }
 
 func (d *Deployment) report(e Event) {
@@ -64,7 +63,6 @@ func (d *Deployment) concurrency() int {
 // for, and returns its decision with the facts that it was made from. It changes nothing in any target; commands of the
 // user's may.
 func (d *Deployment) Decide(ctx context.Context, now func() time.Time) (pipeline.Decision, []pipeline.TargetFacts, error) {
-	d.lanes = newLanes(d.Connections)
 	facts := append(d.survey(ctx, d.BeforeName, d.Before), d.Facts(ctx)...)
 	if err := ctx.Err(); err != nil {
 		return pipeline.Decision{}, nil, interrupted(err)

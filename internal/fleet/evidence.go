@@ -3,6 +3,7 @@ package fleet
 import (
 	"context"
 	"errors"
+	"maps"
 	"runtime"
 	"strings"
 	"sync"
@@ -40,18 +41,13 @@ func (d *Deployment) gather(ctx context.Context, gates pipeline.Gates, facts []p
 		answer := d.command(ctx, gates.Command, nil)
 		have.Command = &answer
 	}
-	var mu sync.Mutex
 	if targets := wanted[pipeline.GateQuery]; targets != nil {
 		if have.Queries == nil {
 			have.Queries = map[string]pipeline.Answer{}
 		}
-		each(ctx, d.among(targets), d.concurrency(), func(t Target) {
-			answer := ask(ctx, t, gates.Query)
-			mu.Lock()
-			defer mu.Unlock()
-			have.Queries[t.Name] = answer
-		})
+		maps.Copy(have.Queries, d.askAll(ctx, d.among(targets), gates.Query))
 	}
+	var mu sync.Mutex
 	if targets := wanted[pipeline.GateRestorePoint]; targets != nil {
 		if have.RestorePoints == nil {
 			have.RestorePoints = map[string]pipeline.RestorePoint{}
@@ -80,7 +76,21 @@ func (d *Deployment) among(names map[string]bool) []Target {
 	return out
 }
 
-// ask puts a query of the user's to a target.
+// askAll puts a query of the user's to targets, and gives their answers by name.
+func (d *Deployment) askAll(ctx context.Context, targets []Target, sql string) map[string]pipeline.Answer {
+	out := map[string]pipeline.Answer{}
+	lanes := newLanes(d.Connections, ofQuestion)
+	var mu sync.Mutex
+	each(ctx, targets, d.concurrency(), func(t Target) {
+		defer lanes.bind(&t.Config)()
+		answer := ask(ctx, t, sql)
+		mu.Lock()
+		defer mu.Unlock()
+		out[t.Name] = answer
+	})
+	return out
+}
+
 func ask(ctx context.Context, t Target, sql string) pipeline.Answer {
 	cfg, err := t.Config.Connection(ctx)
 	if err != nil {

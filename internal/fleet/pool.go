@@ -2,7 +2,13 @@ package fleet
 
 import (
 	"context"
+	"net"
+	"strconv"
 	"sync"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/skein-db/skein"
 )
 
 // each calls do for every item, at most limit at a time, and returns when all have returned. Items that have not begun when
@@ -33,14 +39,40 @@ type lanes struct {
 	servers map[string]chan struct{}
 }
 
-// connections is how many a run on one target has open at a time: one works, one holds the lock.
-const connections = 2
+// What one target needs open at a time: a run has one connection that works and one that holds the lock, a question one.
+const (
+	ofRun      = 2
+	ofQuestion = 1
+)
 
-func newLanes(maxConnections int) *lanes {
+func newLanes(maxConnections, each int) *lanes {
 	if maxConnections <= 0 {
 		return nil
 	}
-	return &lanes{limit: max(1, maxConnections/connections), servers: map[string]chan struct{}{}}
+	return &lanes{limit: max(1, maxConnections/each), servers: map[string]chan struct{}{}}
+}
+
+// bind makes whoever connects with cfg wait for room on its server first; leave gives the room back.
+func (l *lanes) bind(cfg *skein.Config) (leave func()) {
+	if l == nil {
+		return func() {}
+	}
+	out := func() {}
+	inside := false
+	connect := cfg.Connection
+	cfg.Connection = func(ctx context.Context) (*pgx.ConnConfig, error) {
+		c, err := connect(ctx)
+		if err != nil || inside {
+			return c, err
+		}
+		if out, err = l.enter(ctx, net.JoinHostPort(c.Host, strconv.Itoa(int(c.Port)))); err != nil {
+			out = func() {}
+			return nil, err
+		}
+		inside = true
+		return c, nil
+	}
+	return func() { out() }
 }
 
 // enter waits for room on the server; leave has to be called if the error is nil.

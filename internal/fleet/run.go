@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/skein-db/skein"
@@ -43,15 +44,16 @@ func (d *Deployment) Run(ctx context.Context, rollout pipeline.Rollout) (Result,
 		}
 	}
 	over := make(chan Done)
+	lanes := newLanes(d.Connections, ofRun)
 	running := map[string]bool{}
 	cut := false // a run was stopped from outside, or by the time: nothing more is begun
 	waves := 0
 	for {
 		p := pipeline.Proceed(d.environment(), rollout, keys(running), outcomes, health, time.Now())
-		if (cut || ctx.Err() != nil || d.outOfTime()) && (p.State == pipeline.Run || p.State == pipeline.Ask) {
+		if (cut || ctx.Err() != nil || d.outOfTime() && p.State != pipeline.Stopped) && p.State != pipeline.Finished {
 			p.State = pipeline.Wait
 			if len(running) == 0 {
-				result.State, result.Left, result.Failed = pipeline.Stopped, p.Left, p.Failed
+				result.State, result.Left, result.Failed = pipeline.Stopped, p.Left, failed(rollout, result.Done)
 				result.Took = time.Since(began)
 				return result, interrupted(ctx.Err())
 			}
@@ -67,7 +69,7 @@ func (d *Deployment) Run(ctx context.Context, rollout pipeline.Rollout) (Result,
 					break
 				}
 				running[name] = true
-				go func() { over <- d.migrate(ctx, work[name]) }()
+				go func() { over <- d.migrate(ctx, lanes, work[name]) }()
 			}
 			fallthrough
 		case pipeline.Wait:
@@ -96,6 +98,23 @@ func (d *Deployment) Run(ctx context.Context, rollout pipeline.Rollout) (Result,
 }
 
 func (d *Deployment) outOfTime() bool { return !d.Until.IsZero() && !time.Now().Before(d.Until) }
+
+// failed are the targets of a rollout that was stopped from outside which failed or were held back, and not those that
+// were stopped with it.
+func failed(rollout pipeline.Rollout, done []Done) []string {
+	var out []string
+	for _, h := range rollout.Held {
+		if !slices.Contains(out, h.Target) {
+			out = append(out, h.Target)
+		}
+	}
+	for _, d := range done {
+		if d.Err != nil && !Stopped(d.Err) {
+			out = append(out, d.Target)
+		}
+	}
+	return out
+}
 
 func keys(m map[string]bool) []string {
 	var out []string
@@ -132,7 +151,7 @@ func (d *Deployment) environment() pipeline.Environment {
 
 // migrate brings one target to the release. It runs what was judged, or nothing: plan, history and identity are compared
 // under the target's lock.
-func (d *Deployment) migrate(ctx context.Context, w pipeline.Work) Done {
+func (d *Deployment) migrate(ctx context.Context, lanes *lanes, w pipeline.Work) Done {
 	began := time.Now()
 	done := Done{Target: w.Target}
 	target, ok := d.target(w.Target)
@@ -140,7 +159,7 @@ func (d *Deployment) migrate(ctx context.Context, w pipeline.Work) Done {
 		done.Err = fmt.Errorf("target %s is not among the environment's targets", w.Target)
 		return done
 	}
-	leave, err := d.lanes.enter(ctx, w.Identity.Host)
+	leave, err := lanes.enter(ctx, w.Identity.Host)
 	if err != nil {
 		done.Err = interrupted(err)
 		return done
@@ -237,13 +256,7 @@ func (d *Deployment) health(ctx context.Context, wave []pipeline.Work) pipeline.
 
 func (d *Deployment) healthOnce(ctx context.Context, names map[string]bool) pipeline.Answer {
 	targets := d.among(names)
-	answers := make(map[string]pipeline.Answer, len(targets))
-	each(ctx, targets, d.concurrency(), func(t Target) {
-		answer := ask(ctx, t, d.HealthQuery)
-		d.mu.Lock()
-		defer d.mu.Unlock()
-		answers[t.Name] = answer
-	})
+	answers := d.askAll(ctx, targets, d.HealthQuery)
 	for _, t := range targets {
 		if a := answers[t.Name]; !a.Yes {
 			return pipeline.Answer{Text: t.Name + ": " + a.Text}

@@ -12,9 +12,10 @@ import (
 	"github.com/skein-db/skein/migration"
 )
 
-// Survey asks targets how they stand, at most concurrency at a time, and returns their facts in the targets' order. With
-// scripts nil only histories are read. report may be nil; it is called one at a time.
-func Survey(ctx context.Context, environment string, targets []Target, scripts *skein.Prepared, concurrency int, report func(Surveyed)) []pipeline.TargetFacts {
+// Survey asks targets how they stand, at most concurrency at a time and with at most connections (0: no bound) to one
+// server, and returns their facts in the targets' order. With scripts nil only histories are read. report may be nil; it is
+// called one at a time.
+func Survey(ctx context.Context, environment string, targets []Target, scripts *skein.Prepared, concurrency, connections int, report func(Surveyed)) []pipeline.TargetFacts {
 	if scripts == nil {
 		scripts = &skein.Prepared{} // histories only: what the targets' own locations have is not asked for
 	}
@@ -24,11 +25,13 @@ func Survey(ctx context.Context, environment string, targets []Target, scripts *
 		places[i] = i
 		out[i] = pipeline.TargetFacts{Name: targets[i].Name, Environment: environment, Unreachable: "it was not asked"}
 	}
+	lanes := newLanes(connections, ofQuestion)
 	var mu sync.Mutex
 	done := 0
 	each(ctx, places, concurrency, func(i int) {
 		cfg := targets[i].Config
 		cfg.Prepared, cfg.Report = scripts, nil
+		defer lanes.bind(&cfg)()
 		survey := skein.Survey
 		if targets[i].undo && len(cfg.CherryPick) > 0 {
 			survey = skein.SurveyUndo
@@ -49,7 +52,7 @@ func Survey(ctx context.Context, environment string, targets []Target, scripts *
 }
 
 func (d *Deployment) survey(ctx context.Context, environment string, targets []Target) []pipeline.TargetFacts {
-	return Survey(ctx, environment, targets, d.Scripts, d.concurrency(), func(s Surveyed) { d.report(s) })
+	return Survey(ctx, environment, targets, d.Scripts, d.concurrency(), d.Connections, func(s Surveyed) { d.report(s) })
 }
 
 // factsOf turns what a survey found into what the pipeline decides on.

@@ -103,13 +103,17 @@ func Open(ctx context.Context, cfg *pgx.ConnConfig, opt Options) (*Conn, error) 
 
 func dial(ctx context.Context, cfg *pgx.ConnConfig, whole bool) (*Conn, error) {
 	if !whole && cfg.Tracer == nil {
-		pg, err := pgconn.ConnectConfig(ctx, &cfg.Config)
+		pg, err := preferring(ctx, &cfg.Config, func(c *pgconn.Config) (*pgconn.PgConn, error) { return pgconn.ConnectConfig(ctx, c) }, (*pgconn.PgConn).Conn)
 		if err != nil {
 			return nil, err
 		}
 		return &Conn{pg: pg, cfg: cfg}, nil
 	}
-	c, err := pgx.ConnectConfig(ctx, cfg)
+	c, err := preferring(ctx, &cfg.Config, func(c *pgconn.Config) (*pgx.Conn, error) {
+		all := cfg.Copy()
+		all.Config = *c
+		return pgx.ConnectConfig(ctx, all)
+	}, func(c *pgx.Conn) net.Conn { return c.PgConn().Conn() })
 	if err != nil {
 		return nil, err
 	}

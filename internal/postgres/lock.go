@@ -3,6 +3,8 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"strconv"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -34,9 +36,9 @@ func (l *Lock) Try(ctx context.Context) (bool, error) {
 	got := false
 	err := l.conn.ExecRows(ctx, fmt.Sprintf(`begin isolation level read committed;
 set local idle_in_transaction_session_timeout = 0;
-select pg_catalog.set_config(name, '0', true) from pg_catalog.pg_settings where name = 'transaction_timeout';
-select pg_catalog.pg_try_advisory_xact_lock(%d)`, l.key), 1, func(r Result) {
-		if r.Index == 3 {
+%s
+select pg_catalog.pg_try_advisory_xact_lock(%d)`, l.conn.noTransactionTimeout(), l.key), 1, func(r Result) {
+		if len(r.Values) > 0 {
 			got = *r.Values[0][0] == "t"
 		}
 	})
@@ -47,6 +49,19 @@ select pg_catalog.pg_try_advisory_xact_lock(%d)`, l.key), 1, func(r Result) {
 		return true, nil
 	}
 	return false, l.conn.Rollback(ctx)
+}
+
+// noTransactionTimeout turns the setting off, which came with version 17. Where a server does not tell its version when
+// connecting it is looked for, which takes longer than all else that the lock needs.
+func (c *Conn) noTransactionTimeout() string {
+	major, _, _ := strings.Cut(c.pg.ParameterStatus("server_version"), ".")
+	switch n, err := strconv.Atoi(major); {
+	case err != nil: // a version under development, too: 19devel
+		return "select pg_catalog.set_config(name, '0', true) from pg_catalog.pg_settings where name = 'transaction_timeout';"
+	case n >= 17:
+		return "set local transaction_timeout = 0;"
+	}
+	return ""
 }
 
 // Check reports whether the lock is still held: its connection answers and its transaction is the same.
