@@ -159,8 +159,8 @@ func TestEvidence(t *testing.T) {
 		t.Fatal(err)
 	}
 	decision, _, err := d.Decide(context.Background(), time.Now)
-	if err != nil || len(decision.Reasons) != 1 || decision.Reasons[0].Gate != pipeline.GateCommand {
-		t.Fatalf("%+v, %v", decision.Reasons, err)
+	if err != nil || len(decision.Reasons) != 2 || decision.Reasons[0].Gate != pipeline.GateCommand || !decision.Reasons[1].Ask || asked("points") != "" {
+		t.Fatalf("%+v, %v; restore points are dear, and come last: %q", decision.Reasons, err, asked("points"))
 	}
 	if err := os.Remove(filepath.Join(dir, "no")); err != nil {
 		t.Fatal(err)
@@ -169,7 +169,6 @@ func TestEvidence(t *testing.T) {
 	if err := os.Remove(filepath.Join(dir, "command")); err != nil {
 		t.Fatal(err)
 	}
-	_ = os.Remove(filepath.Join(dir, "points")) // asked together with the command, or not
 	rollout, _ := decide(t, d)
 	if got := asked("command"); got != "qa r1 sha256:1 d-1\n" {
 		t.Errorf("the command was asked %q", got)
@@ -202,7 +201,7 @@ func TestRestorePointInTime(t *testing.T) {
 	db := pgtest.New(t)
 	d := deployment(t, pipeline.Environment{Gates: pipeline.Gates{RestorePoint: "pitr", Query: "select null"}}, schemas(t, db, 1))
 	decision, facts, err := d.Decide(context.Background(), time.Now)
-	if err != nil || len(decision.Reasons) != 1 || decision.Reasons[0].Gate != pipeline.GateQuery || !strings.Contains(decision.Reasons[0].Text, "null") {
+	if err != nil || len(decision.Reasons) != 2 || decision.Reasons[0].Gate != pipeline.GateQuery || !decision.Reasons[1].Ask || !strings.Contains(decision.Reasons[0].Text, "null") {
 		t.Errorf("%+v, %v", decision.Reasons, err)
 	}
 	d.Pipeline.Environments[0].Gates.Query, d.Evidence = "", pipeline.Evidence{}
