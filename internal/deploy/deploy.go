@@ -61,12 +61,7 @@ func (p *Project) deploy(ctx context.Context, order Order) (*Outcome, error) {
 		return nil, err
 	}
 	st := p.stations[i]
-	d := &fleet.Deployment{
-		ID: newID(p.opt.Now()), Releaser: st.engine.Releaser, Environment: st.name, Pipeline: p.Pipeline,
-		Concurrency: st.settings.Int("skein.concurrency"), Connections: st.settings.Int("skein.maxConnections"),
-		HealthQuery: st.settings.Text("skein.healthQuery"), Dir: p.opt.World.Dir, Report: p.opt.Report,
-		Evidence: pipeline.Evidence{Factor: order.Factor, Override: order.Override}, Until: order.Until, Arrange: p.opt.Arrange,
-	}
+	d := p.deployment(st, order)
 	if d.Targets, err = st.listing.Targets(ctx); err != nil {
 		return nil, err
 	}
@@ -91,6 +86,16 @@ func (p *Project) deploy(ctx context.Context, order Order) (*Outcome, error) {
 	err = p.carryOut(ctx, st, i, order, d, outcome)
 	told.end(ctx, err)
 	return outcome, err
+}
+
+// deployment is what the settings of the environment make of an order, its targets and release aside.
+func (p *Project) deployment(st station, order Order) *fleet.Deployment {
+	return &fleet.Deployment{
+		ID: newID(p.opt.Now()), Releaser: st.engine.Releaser, Environment: st.name, Pipeline: p.Pipeline,
+		Concurrency: st.settings.Int("skein.concurrency"), Connections: st.settings.Int("skein.maxConnections"),
+		HealthQuery: st.settings.Text("skein.healthQuery"), Dir: p.opt.World.Dir, Report: p.opt.Report,
+		Evidence: pipeline.Evidence{Factor: order.Factor, Override: order.Override}, Until: order.Until, Arrange: p.opt.Arrange,
+	}
 }
 
 // carryOut chooses the release, decides, and runs the rollout.

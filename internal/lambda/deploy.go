@@ -71,7 +71,8 @@ func (s *Slice) first(ctx context.Context) error {
 		return err
 	}
 	environments, _, err := s.function.World.LoadAll(ctx, line, "", &secret.Redactor{})
-	if err == nil {
+	// Where no pipeline is written down, an arrival is for the environment default, as all requests are that name none.
+	if err == nil && (!s.Request.Arrived || environments[0].Settings.IsSet("skein.pipeline")) {
 		s.Request.Environment = environments[0].Name
 	}
 	return err
