@@ -1,8 +1,8 @@
 package source
 
 import (
-	"cmp"
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -94,7 +94,7 @@ func (s *Store) List(ctx context.Context) ([]Listed, error) {
 			return nil, err
 		}
 	}
-	slices.SortStableFunc(found, func(a, b Listed) int { 
+	slices.SortStableFunc(found, func(a, b Listed) int {
 		return cmp.Or(a.Manifest.Created.Compare(b.Manifest.Created), strings.Compare(a.Name, b.Name)) // a moment is a whole second
 	})
 	return found, nil

@@ -48,14 +48,17 @@ func TestStory(t *testing.T) {
 			return errors.Join(os.Mkdir(bin, 0o755), os.Symlink(self, filepath.Join(bin, "skein")))
 		},
 	}
-	// It comes back when the script, which is a parallel test of its own, is over.
-	if t.Run("in", func(t *testing.T) { testscript.Run(t, params) }) && s.told.Len() > 0 {
+	t.Cleanup(func() { // the script is a parallel test of its own
+		if t.Failed() || s.told.Len() == 0 {
+			return
+		}
 		readme, err := os.ReadFile("../../README.md")
 		if err != nil {
 			t.Fatal(err)
 		}
 		shown(t, string(readme), s.told.String())
-	}
+	})
+	testscript.Run(t, params)
 }
 
 // shown looks for the parts of a page's blocks named story, in their order. Moments, lengths of time, digests and names of
