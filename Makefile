@@ -5,8 +5,9 @@ MAJORS   ?= 14 15 16 17 18
 EVERY    ?= 8
 FLYWAY   ?= $(CURDIR)/bin/flyway/flyway
 BENCH    ?= --tools psql,skein,migrate --work tiny,noop,latency --n 1000
+FLEET    ?= --n 1000
 
-.PHONY: help build test test-race test-matrix conformance canary flyway-live kill-matrix report-screens fuzz bench start-up cover lint cross fmt ci clean lock-queue lambda lambda-runs lambda-bench
+.PHONY: help build test test-race test-matrix conformance canary flyway-live kill-matrix report-screens fuzz bench fleet start-up cover lint cross fmt ci clean lock-queue lambda lambda-runs lambda-bench
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,6 +67,9 @@ fuzz: ## every fuzz target for FUZZTIME (20s) each
 
 bench: ## time skein beside psql and golang-migrate (BENCH= gives bench.py's flags, BENCH_URL a server)
 	bench/run $(BENCH)
+
+fleet: ## a release over a thousand databases beside psql under xargs, one poisoned, the controller killed (FLEET= gives fleet.py's flags)
+	BENCH_PROGRAM=fleet.py bench/run $(FLEET)
 
 start-up: build ## what each linked package does before main: milliseconds, bytes, allocations, package
 	GODEBUG=inittrace=1 bin/skein version 2>&1 >/dev/null | awk '/^init/ {print $$5, $$8, $$10, $$2}' | sort -n | tail -25

@@ -200,12 +200,12 @@ func TestRestorePointInTime(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	d := deployment(t, pipeline.Environment{Gates: pipeline.Gates{RestorePoint: "pitr", Query: "select null"}}, schemas(t, db, 1))
-	decision, facts, err := d.Decide(context.Background(), time.Now)
+	decision, _, err := d.Decide(context.Background(), time.Now)
 	if err != nil || len(decision.Reasons) != 2 || decision.Reasons[0].Gate != pipeline.GateQuery || !decision.Reasons[1].Ask || !strings.Contains(decision.Reasons[0].Text, "null") {
 		t.Errorf("%+v, %v", decision.Reasons, err)
 	}
 	d.Pipeline.Environments[0].Gates.Query, d.Evidence = "", pipeline.Evidence{}
-	_, facts = decide(t, d)
+	_, facts := decide(t, d)
 	if p := d.Evidence.RestorePoints["s00"]; p.What != "pitr" || !p.At.Equal(facts[0].Clock) {
 		t.Errorf("%+v, the server's clock %v", p, facts[0].Clock)
 	}
