@@ -101,7 +101,8 @@ func closed(reasons []pipeline.Reason) []pipeline.Reason {
 // reasonsText tells why something does not happen: the gate, what is the matter, what to do.
 func reasonsText(reasons []pipeline.Reason) string {
 	var b strings.Builder
-	for _, r := range reasons {
+	for _, same := range alike(reasons) {
+		r := same[0]
 		text := r.Text
 		if r.Target != "" && !strings.Contains(text, r.Target) {
 			text = r.Target + ": " + text
@@ -120,8 +121,36 @@ func reasonsText(reasons []pipeline.Reason) string {
 		if next != "" {
 			fmt.Fprintf(&b, "  %-12s next: %s\n", "", next)
 		}
+		if len(same) > 1 {
+			var names []string
+			for _, other := range same[1:] {
+				names = append(names, other.Target)
+			}
+			fmt.Fprintf(&b, "  %-12s the same for %s\n", "", some(names, 5))
+		}
 	}
 	return b.String()
+}
+
+// alike puts reasons together that say the same of several targets: of a fleet a person wants to read each once.
+func alike(reasons []pipeline.Reason) [][]pipeline.Reason {
+	var out [][]pipeline.Reason
+	known := map[string]int{}
+	for _, r := range reasons {
+		nameless := func(text string) string { return strings.ReplaceAll(text, r.Target, "") }
+		key := string(r.Gate) + "\x00" + r.Text + "\x00" + strings.Join(r.Details, "\x00") + "\x00" + r.Next
+		if r.Target != "" {
+			key = nameless(key)
+		}
+		at, ok := known[key]
+		if !ok || r.Target == "" {
+			known[key] = len(out)
+			out = append(out, []pipeline.Reason{r})
+			continue
+		}
+		out[at] = append(out[at], r)
+	}
+	return out
 }
 
 // spanText is a length of time for people, to the minute.
