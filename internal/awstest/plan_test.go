@@ -19,7 +19,7 @@ const (
 var choices = map[string]Choice{
 	"least": {Name: "skein", Bucket: "shop-scripts"},
 	"most": {
-		Name: "shop", Bucket: "shop-scripts", Prefix: "shop/", TimeZone: "Europe/Oslo", Arrival: "migrate", Loop: "self",
+		Name: "skein", Bucket: "shop-scripts", Prefix: "shop/", TimeZone: "Europe/Oslo", Arrival: "migrate", Loop: "self",
 		Login: "arn:aws:secretsmanager:eu-central-1:123456789012:secret:shop-*", Key: "arn:aws:kms:eu-central-1:123456789012:key/1",
 		DatabaseUser: "arn:aws:rds-db:eu-central-1:123456789012:dbuser:cluster-1/skein", Instance: "i-0123456789abcdef0",
 		Subnets: []string{"subnet-1", "subnet-2"}, Groups: []string{"sg-1"},
