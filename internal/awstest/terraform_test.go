@@ -12,16 +12,18 @@ import (
 )
 
 // plugins are folders in which a provider may lie, as `terraform init -plugin-dir` takes them.
-var plugins = []string{os.Getenv("SKEIN_TERRAFORM_PLUGINS"), "/opt/tf-plugins", "/usr/local/share/terraform/plugins", "/usr/share/terraform/plugins"}
+var plugins = []string{os.Getenv("TERRAFORM_PLUGINS"), "/opt/tf-plugins", "/usr/local/share/terraform/plugins", "/usr/share/terraform/plugins"}
 
 // TestTerraformValidate has Terraform itself look at the module, and at one with wrong edits, where it and the provider for
 // AWS are on this machine. Elsewhere the module is read by TestTemplatesAreTheSame alone.
 func TestTerraformValidate(t *testing.T) {
 	t.Parallel()
 	program, err := exec.LookPath("terraform")
-	i := slices.IndexFunc(plugins, func(dir string) bool { return dir != "" && exists(filepath.Join(dir, "registry.terraform.io/hashicorp/aws")) })
+	i := slices.IndexFunc(plugins, func(dir string) bool {
+		return dir != "" && exists(filepath.Join(dir, "registry.terraform.io/hashicorp/aws"))
+	})
 	if err != nil || i < 0 {
-		t.Skip("left out: terraform, or its provider for AWS, is not here (SKEIN_TERRAFORM_PLUGINS names the folder of the provider)")
+		t.Skip("left out: terraform, or its provider for AWS, is not here (TERRAFORM_PLUGINS names the folder of the provider)")
 	}
 	files := moduleFiles(t)
 	if found := validated(t, program, plugins[i], files); len(found) > 0 {
