@@ -78,6 +78,7 @@ var floors = map[string]int{
 	"internal/pgtest":                 9,
 	"internal/s3test":                 9,
 	"internal/lambda/lambdatest":      9,
+	"internal/awstest":                10,
 	"internal/pgtest/fetch":           10,
 	"internal/conformance":            10,
 	"internal/killmatrix":             10,

@@ -150,6 +150,8 @@ func (r *runner) main(ctx context.Context) int {
 		return r.init()
 	case "release create", "release push", "release list", "release diff", "release verify":
 		return r.release(ctx)
+	case "schedule next":
+		return r.scheduleNext()
 	}
 	return r.run(ctx)
 }
@@ -214,7 +216,7 @@ func (r *runner) load(ctx context.Context) error {
 	p := r.process
 	settings, warnings, err := p.world().Load(ctx, r.line, r.console.redactor)
 	switch {
-	case slices.Contains(r.line.Verbs, "init"), slices.Contains(r.line.Verbs, "release list"), slices.Contains(r.line.Verbs, "release verify"):
+	case slices.Contains(r.line.Verbs, "init"), slices.Contains(r.line.Verbs, "release list"), slices.Contains(r.line.Verbs, "release verify"), slices.Contains(r.line.Verbs, "schedule next"):
 		warnings = nil // of init they are about what it is there to mend, and the others read no locations
 	}
 	if err != nil {

@@ -227,6 +227,14 @@ var verbs = []verb{
 		Settings: []string{"skein.releases", "skein.signReleases", "skein.people.*", "outputType"},
 	},
 	{
+		Name: "schedule next", Summary: "print the next ten times of a schedule",
+		Text: "Reads a schedule as EventBridge Scheduler has them, rate(…), cron(…) with six fields or at(…), or cron's own five fields,\n" +
+			"says what is wrong with it, and prints its next ten times in the time zone. Where the clock jumps over a time it says\n" +
+			"so: EventBridge Scheduler leaves that one out. A rate is counted from --start, else from now. It needs no database.",
+		Example:  []string{`schedule next "cron(0 2 1 * ? *)" --timezone Europe/Oslo`, `schedule next "rate(14 days)" --start 2026-12-07T02:00:00Z`},
+		Settings: []string{"schedule.timezone", "schedule.start", "outputType"},
+	},
+	{
 		Name: "config explain", Summary: "print every setting in effect and where it came from",
 		Text:    "Lists each effective value, the file and line, variable or flag that gave it, and what it overrode. Passwords are masked.",
 		Example: []string{"config explain", "config explain -configFiles=prod.toml -environment=prod"},
@@ -275,6 +283,7 @@ func grammar(flyway bool) config.Grammar {
 		for _, v := range fleetVerbs {
 			g.Words[v], g.Families[v] = "deploy.environment", "deploy"
 		}
+		g.Words["schedule next"], g.Families["schedule next"] = "schedule.expression", "schedule"
 	}
 	for _, verb := range []string{"release create", "release push", "release diff", "release verify"} {
 		g.Words[verb] = "release.name"

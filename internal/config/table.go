@@ -143,6 +143,11 @@ var table = build(append([]Key{
 	{Name: "release.name", Variable: "-", Forms: Flag, Note: "the words after a verb of releases"},
 	{Name: "release.file", Variable: "-", Forms: global, Note: "the manifest that release create writes and release push reads; default: <name>.release.json"},
 
+	// What schedule next is about.
+	{Name: "schedule.expression", Variable: "-", Forms: Flag, Note: "the words after the verb"},
+	{Name: "schedule.timezone", Default: "UTC", Variable: "-", Forms: Flag, Note: "whose clock a schedule means: Europe/Oslo"},
+	{Name: "schedule.start", Variable: "-", Forms: Flag, Note: "the moment that a rate is counted from: 2026-12-07T02:00:00Z"},
+
 	{Name: "plan.execute", Kind: Boolean, Default: "false", Variable: "-", Forms: Flag, Note: "run it in a transaction, measure, and roll back"},
 	{Name: "plan.format", Default: "table", Variable: "-", Forms: global, Words: []string{"table", "sql"}, Note: "what plan prints; JSON is outputType=json"},
 

@@ -142,7 +142,7 @@ func (f *Function) one(ctx context.Context, c call, item Item, index int) (Answe
 
 // commands are those that a request may name, by their names.
 func commands() map[string]Command {
-	return map[string]Command{"migrate": migrate, "info": info, "validate": validate, "deploy": deployment, "promote": deployment, "status": status}
+	return map[string]Command{"migrate": migrate, "info": info, "validate": validate, "deploy": deployment, "promote": deployment, "status": status, "silence": silence}
 }
 
 func (f *Function) command(r Request) (Command, bool) {

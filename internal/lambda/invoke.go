@@ -46,6 +46,9 @@ func (f *Function) invoke(ctx context.Context, c call, r Request) error {
 func (f *Function) request(ctx context.Context, service, path string, body []byte) (*http.Request, error) {
 	region := f.env("AWS_REGION")
 	variable := "AWS_ENDPOINT_URL_" + strings.ToUpper(service)
+	if service == "monitoring" { // the name in addresses; the SDKs call it by its other name
+		variable = "AWS_ENDPOINT_URL_CLOUDWATCH"
+	}
 	domain := "amazonaws.com"
 	if strings.HasPrefix(region, "cn-") {
 		domain += ".cn"

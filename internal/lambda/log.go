@@ -18,6 +18,7 @@ const Namespace = "Skein"
 var Metrics = map[string]string{
 	"RunSucceeded": "Count", "RunFailed": "Count", "Continuations": "Count",
 	"ScriptsApplied": "Count", "ScriptDuration": "Milliseconds", "LockWait": "Milliseconds", "PendingScripts": "Count",
+	"HoursSinceSuccess": "None",
 }
 
 // Finished is the message of the one line that ends a run, for queries of logs.

@@ -13,7 +13,7 @@ import (
 )
 
 // Commands are those that an event may name.
-var Commands = []string{"deploy", "migrate", "info", "validate", "status", "promote"}
+var Commands = []string{"deploy", "migrate", "info", "validate", "status", "promote", "silence"}
 
 // Request is what one event asks for. Its JSON is both what people and schedules write and what the function sends itself.
 type Request struct {
