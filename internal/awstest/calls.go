@@ -57,7 +57,9 @@ func (r *Recorder) BeforeURL(address string) string {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	return r.Before(&httputil.ReverseProxy{Director: func(request *http.Request) { request.URL.Scheme, request.URL.Host = to.Scheme, to.Host }})
+	return r.Before(&httputil.ReverseProxy{Rewrite: func(p *httputil.ProxyRequest) {
+		p.Out.URL.Scheme, p.Out.URL.Host, p.Out.Host = to.Scheme, to.Host, p.In.Host
+	}})
 }
 
 // Calls are all so far, in order, each once.
