@@ -107,7 +107,7 @@ locations = ["s3://shop-scripts/shop/sql"]
 [skein]
 releases = "s3://shop-scripts/shop/releases"
 allowBarePrefix = true
-barePrefixQuiet = "1ms"
+barePrefixQuiet = "0"
 `, dev.URL, qa.URL)}, lambdatest.Options{Timeout: 20 * time.Second, Env: env})
 	ask(t, f, `{"command": "migrate", "environment": "dev", "release": "1"}`, `"status":"succeeded"`)
 	ask(t, f, `{"command": "migrate", "environment": "qa"}`, `"status":"succeeded"`)

@@ -12,7 +12,7 @@ import (
 )
 
 // plugins are folders in which a provider may lie, as `terraform init -plugin-dir` takes them.
-var plugins = []string{os.Getenv("TERRAFORM_PLUGINS"), "/opt/tf-plugins", "/usr/local/share/terraform/plugins", "/usr/share/terraform/plugins"}
+var plugins = []string{os.Getenv("TERRAFORM_PLUGINS"), "/usr/local/share/terraform/plugins", "/usr/share/terraform/plugins"}
 
 // TestTerraformValidate has Terraform itself look at the module, and at one with wrong edits, where it and the provider for
 // AWS are on this machine. Elsewhere the module is read by TestTemplatesAreTheSame alone.

@@ -11,7 +11,7 @@ output "bucket_name" {
 }
 
 output "scheduler_role_arn" {
-  description = "For skein aws schedule"
+  description = "For schedules of one's own that invoke the function"
   value       = aws_iam_role.scheduler.arn
 }
 
