@@ -156,7 +156,7 @@ func (s *Server) start(program string, sidecar bool) error {
 	}
 	s.t.Cleanup(func() {
 		stop()
-		<-ended // it was killed
+		<-ended //nolint:errcheck // it was killed
 	})
 	return nil
 }
