@@ -335,14 +335,18 @@ func TestBounds(t *testing.T) {
 				}
 			}
 			rollout, _ := decide(t, d)
-			if asking := n.most.Swap(0); asking != c.asking || n.open.Load() != 0 {
-				t.Errorf("%d connections at once to ask, want %d; %d were left open", asking, c.asking, n.open.Load())
+			if asking := n.most.Swap(0); asking > c.asking || asking == 0 || n.open.Load() != 0 {
+				t.Errorf("%d connections at once to ask, at most %d; %d were left open", asking, c.asking, n.open.Load())
 			}
 			if result := run(t, d, rollout); result.State != pipeline.Finished {
 				t.Fatalf("%+v", result)
 			}
-			if targets != c.targets || n.most.Load() != c.running || n.open.Load() != 0 {
-				t.Errorf("%d targets at once with %d connections, want %d and %d; %d were left open", targets, n.most.Load(), c.targets, c.running, n.open.Load())
+			// Where connections are the bound, a target that has given its back is told to be over a moment later.
+			if c.connections == 0 && targets > c.targets || targets == 0 {
+				t.Errorf("%d targets at once, at most %d", targets, c.targets)
+			}
+			if most := n.most.Load(); most > c.running || most < 2 || n.open.Load() != 0 {
+				t.Errorf("%d connections at once, at most %d; %d were left open", most, c.running, n.open.Load())
 			}
 			if server < 2 || server > 2*c.running { // one that was closed is there a moment longer
 				t.Errorf("the server had %d sessions, want about %d", server, c.running)
