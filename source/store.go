@@ -95,7 +95,7 @@ func (s *Store) List(ctx context.Context) ([]Listed, error) {
 		}
 	}
 	slices.SortStableFunc(found, func(a, b Listed) int {
-		return cmp.Or(a.Manifest.Created.Compare(b.Manifest.Created), strings.Compare(a.Name, b.Name)) // a moment is a whole second
+		return cmp.Or(a.Manifest.Created.Compare(b.Manifest.Created), strings.Compare(a.Name, b.Name))
 	})
 	return found, nil
 }

@@ -70,7 +70,7 @@ func Build(name, author, source string, created time.Time, scripts []Script) (Ma
 		return Manifest{}, errors.New("a release without scripts is none")
 	}
 	return Manifest{
-		Format: Format, Name: name, Created: created.UTC().Truncate(time.Second), Author: author, Source: source,
+		Format: Format, Name: name, Created: created.UTC().Truncate(time.Millisecond), Author: author, Source: source,
 		Scripts: scripts, Digest: DigestOf(scripts),
 	}, nil
 }
