@@ -103,7 +103,7 @@ func (s *sandbox) run(id, payload string, kill time.Duration) (end, answer strin
 	if kill > 0 && kill < limit {
 		limit, how = kill, Killed
 	}
-	s.signal(syscall.SIGCONT)
+	s.signal(thaw)
 	timer := time.NewTimer(limit)
 	defer timer.Stop()
 	s.next <- event{id, payload, deadline}
@@ -161,7 +161,7 @@ func (s *sandbox) serve(w http.ResponseWriter, r *http.Request) {
 // handOut freezes the process until there is an event for it.
 func (s *sandbox) handOut(w http.ResponseWriter) {
 	<-s.started // it asks sooner than its parent knows of it
-	s.signal(syscall.SIGSTOP)
+	s.signal(freeze)
 	s.asked <- true
 	select {
 	case e := <-s.next:

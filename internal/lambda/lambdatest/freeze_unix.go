@@ -1,0 +1,11 @@
+//go:build unix
+
+package lambdatest
+
+import "syscall"
+
+// Between two events Lambda freezes a sandbox.
+const (
+	freeze = syscall.SIGSTOP
+	thaw   = syscall.SIGCONT
+)
