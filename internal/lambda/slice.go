@@ -96,21 +96,12 @@ func (s *Slice) settle(o *Opened) {
 	r.Environment = o.Settings.Environment()
 	s.say(o.Redactor)
 	s.limits = Limits{Hops: o.Settings.Int("skein.lambda.hops"), Idle: o.Settings.Int("skein.lambda.idleHops")}
-	s.limits.Margin = span(o.Settings, "skein.lambda.margin")
-	s.limits.MaxTime = span(o.Settings, "skein.lambda.maxTime")
-	s.wakeTime = span(o.Settings, "skein.lambda.wakeTime")
+	s.limits.Margin = o.Settings.Duration("skein.lambda.margin")
+	s.limits.MaxTime = o.Settings.Duration("skein.lambda.maxTime")
+	s.wakeTime = o.Settings.Duration("skein.lambda.wakeTime")
 	now := s.function.now()
 	begin, letGo := s.limits.window(s.call.deadline.Sub(now))
 	s.begin, s.letGo, s.whole = now.Add(begin), now.Add(letGo), letGo
-}
-
-// span reads a duration that the settings have checked; "" is zero.
-func span(s *config.Settings, key string) time.Duration {
-	d, err := time.ParseDuration(s.Text(key))
-	if err != nil {
-		return 0
-	}
-	return d
 }
 
 // Arrange gives the configuration of a run on one target as it has to be in a function: it stops with the slice's time, its

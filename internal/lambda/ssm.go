@@ -70,7 +70,7 @@ func unlessRefused(err error) error {
 
 // sendCommand begins the run on the host and gives the command's id.
 func (s *Slice) sendCommand(ctx context.Context, instance string) (string, error) {
-	seconds := strconv.Itoa(int(span(s.Opened.Settings, "skein.ssm.timeout").Seconds()))
+	seconds := strconv.Itoa(int(s.Opened.Settings.Duration("skein.ssm.timeout").Seconds()))
 	parameters := map[string][]string{"commands": {s.script()}, "executionTimeout": {seconds}}
 	if dir := s.Opened.Settings.Text("skein.ssm.directory"); dir != "" {
 		parameters["workingDirectory"] = []string{dir}
