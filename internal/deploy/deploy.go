@@ -161,17 +161,20 @@ func (p *Project) choose(ctx context.Context, st station, i int, order Order, d 
 	if err := ctx.Err(); err != nil {
 		return loaded{}, nil, err
 	}
-	return p.proved(ctx, st, manifests, facts)
+	return p.proved(ctx, st, manifests, newest, facts)
 }
 
-// proved is the release that the environment before has as a whole.
-func (p *Project) proved(ctx context.Context, st station, manifests []release.Manifest, facts []pipeline.TargetFacts) (loaded, []pipeline.Reason, error) {
+// proved is the release that the environment before has as a whole; newest is the last of the manifests, loaded.
+func (p *Project) proved(ctx context.Context, st station, manifests []release.Manifest, newest loaded, facts []pipeline.TargetFacts) (loaded, []pipeline.Reason, error) {
 	var releases []pipeline.Release
 	known := map[string]loaded{}
-	for _, m := range slices.Backward(manifests) {
-		l, err := p.load(ctx, st, m)
-		if err != nil {
-			return loaded{}, nil, err
+	for i, m := range slices.Backward(manifests) {
+		l := newest
+		if i < len(manifests)-1 {
+			var err error
+			if l, err = p.load(ctx, st, m); err != nil {
+				return loaded{}, nil, err
+			}
 		}
 		releases = append(releases, l.Release)
 		known[m.Name] = l
