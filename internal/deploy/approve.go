@@ -103,7 +103,7 @@ func (p *Project) Approve(ctx context.Context, a *Approvable, sign release.Signe
 	if err != nil {
 		return release.Approval{}, err
 	}
-	people := release.People(p.stations[0].settings.Lists("skein.people"))
+	people := p.people
 	if err := signed.Check(people, p.opt.Now()); err != nil {
 		out := &skein.Error{Kind: skein.KindRefused, Code: "ERROR", Message: err.Error(), Kept: "nothing was kept", Err: err}
 		if e, ok := errors.AsType[*release.SignatureError](err); ok {

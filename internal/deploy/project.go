@@ -45,6 +45,7 @@ type Project struct {
 
 	opt      Options
 	stations []station
+	people   release.People
 	store    *source.Store // nil: no place for releases is set
 
 	reporting sync.Mutex
@@ -78,12 +79,12 @@ func Open(opt Options) (*Project, error) {
 	}
 	first := p.stations[0].settings
 	p.Pipeline.SignReleases = first.Bool("skein.signReleases")
-	people := release.People(first.Lists("skein.people"))
-	if err := people.Check(); err != nil {
+	p.people = release.People(first.Lists("skein.people"))
+	if err := p.people.Check(); err != nil {
 		return nil, mistake(first, "skein.people", err)
 	}
 	p.Pipeline.People = map[string][]string{}
-	for name, keys := range people {
+	for name, keys := range p.people {
 		for _, text := range keys {
 			key, _ := release.ParsePublicKey(text) // Check has read it
 			p.Pipeline.People[name] = append(p.Pipeline.People[name], key.Fingerprint())

@@ -46,8 +46,7 @@ func (p *Project) describe(m release.Manifest) pipeline.Release {
 		if key, err := release.ParsePublicKey(m.Signature.Key); err == nil {
 			out.Key = key.Fingerprint()
 		}
-		people := release.People(p.stations[0].settings.Lists("skein.people"))
-		if err := m.CheckSignature(people); err != nil {
+		if err := m.CheckSignature(p.people); err != nil {
 			out.Unsound = reason(err)
 		}
 	}
@@ -138,20 +137,20 @@ func (p *Project) approvals(ctx context.Context, name string, now time.Time) ([]
 	if err != nil {
 		return nil, err
 	}
-	people := release.People(p.stations[0].settings.Lists("skein.people"))
 	var out []pipeline.Approval
 	for _, a := range given {
-		out = append(out, checked(a, people, now))
+		out = append(out, checked(a, now))
 	}
 	return out, nil
 }
 
 // checked is an approval as the pipeline sees it. Whether it has ended, and whether the key is its person's, the pipeline
 // says by itself, in its own words.
-func checked(a release.Approval, people release.People, now time.Time) pipeline.Approval {
+func checked(a release.Approval, now time.Time) pipeline.Approval {
 	out := pipeline.Approval{
 		Person: a.Person, Environment: a.Environment, Release: a.Release, Digest: a.Digest, Given: a.Given, Expires: a.Expires, SignatureOK: true,
 	}
+	var people release.People
 	if a.Signature != nil {
 		if key, err := release.ParsePublicKey(a.Signature.Key); err == nil {
 			out.Key = key.Fingerprint()
