@@ -103,8 +103,7 @@ func (p *Project) Approve(ctx context.Context, a *Approvable, sign release.Signe
 	if err != nil {
 		return release.Approval{}, err
 	}
-	people := p.people
-	if err := signed.Check(people, p.opt.Now()); err != nil {
+	if err := signed.Check(p.people, p.opt.Now()); err != nil {
 		out := &skein.Error{Kind: skein.KindRefused, Code: "ERROR", Message: err.Error(), Kept: "nothing was kept", Err: err}
 		if e, ok := errors.AsType[*release.SignatureError](err); ok {
 			out.Hint = e.Hint
