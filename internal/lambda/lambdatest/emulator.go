@@ -9,6 +9,8 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -64,6 +66,7 @@ type Emulator struct {
 	options Options
 	api     *httptest.Server
 	slots   chan struct{} // one for each invocation that may be
+	logs    *os.File      // all sandboxes append to it, a line in one write
 
 	mu      sync.Mutex
 	busy    int // events that are not at their end
@@ -74,7 +77,6 @@ type Emulator struct {
 	all     []*sandbox
 	done    []Invocation
 	dead    []string
-	lines   []string // of logs
 	stopped bool
 }
 
@@ -87,7 +89,11 @@ func Start(t testing.TB, o Options) *Emulator {
 	if o.Concurrency == 0 {
 		o.Concurrency = 10
 	}
-	e := &Emulator{t: t, options: o, slots: make(chan struct{}, o.Concurrency)}
+	logs, err := os.OpenFile(filepath.Join(t.TempDir(), "logs"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := &Emulator{t: t, options: o, logs: logs, slots: make(chan struct{}, o.Concurrency)}
 	e.quiet = sync.NewCond(&e.mu)
 	e.api = httptest.NewServer(http.HandlerFunc(e.invokeAPI))
 	t.Cleanup(e.stop)
@@ -103,6 +109,7 @@ func (e *Emulator) stop() {
 		s.end()
 	}
 	e.api.Close()
+	_ = e.logs.Close() // it was only appended to, by others
 }
 
 // invokeAPI is the one operation of Lambda's API that functions use on themselves.
@@ -197,7 +204,7 @@ func (e *Emulator) Wait(limit time.Duration) {
 		e.quiet.Wait()
 	}
 	if e.busy > 0 {
-		e.t.Fatalf("%d events have not come to an end within %s\n%s", e.busy, limit, strings.Join(e.lines, "\n"))
+		e.t.Fatalf("%d events have not come to an end within %s\n%s", e.busy, limit, strings.Join(e.Logs(), "\n"))
 	}
 }
 
@@ -275,9 +282,12 @@ func (e *Emulator) DeadLetters() []string {
 
 // Logs gives the lines that the function wrote, as CloudWatch has them.
 func (e *Emulator) Logs() []string {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return append([]string(nil), e.lines...)
+	text, err := os.ReadFile(e.logs.Name())
+	if err != nil {
+		e.t.Error(err)
+	}
+	lines := strings.Split(string(text), "\n")
+	return lines[:len(lines)-1] // what follows the last line's end is none yet
 }
 
 // Log gives those lines that are JSON objects.

@@ -1,7 +1,6 @@
 package lambdatest
 
 import (
-	"bufio"
 	"fmt"
 	"io"
 	"net/http"
@@ -53,17 +52,17 @@ func (e *Emulator) launch() (*sandbox, error) {
 		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE=256", "AWS_REGION=" + Region, "AWS_ACCESS_KEY_ID=" + AccessKey, "AWS_SECRET_ACCESS_KEY=" + SecretKey,
 		"AWS_SESSION_TOKEN=" + SessionToken, "LAMBDA_TASK_ROOT=" + o.Dir, "AWS_ENDPOINT_URL_LAMBDA=" + e.api.URL, "PATH=/usr/bin:/bin", "TZ=:UTC",
 	}, o.Env...)
-	out, err := s.process.StdoutPipe()
-	if err != nil {
-		return nil, err
-	}
-	s.process.Stderr = s.process.Stdout
+	// Into the file itself: what is written before an answer is there when the answer is.
+	s.process.Stdout, s.process.Stderr = e.logs, e.logs
 	if err := s.process.Start(); err != nil {
 		s.api.Close()
 		return nil, err
 	}
 	close(s.started)
-	go s.read(out)
+	go func() {
+		_ = s.process.Wait() // however it ended
+		close(s.exited)
+	}()
 	select {
 	case <-s.asked:
 		return s, nil
@@ -72,19 +71,6 @@ func (e *Emulator) launch() (*sandbox, error) {
 	}
 	s.end()
 	return nil, fmt.Errorf("the function did not start: Runtime.ExitError")
-}
-
-// read takes the logs until the process has ended.
-func (s *sandbox) read(out io.Reader) {
-	lines := bufio.NewScanner(out)
-	lines.Buffer(nil, 4<<20)
-	for lines.Scan() {
-		s.emulator.mu.Lock()
-		s.emulator.lines = append(s.emulator.lines, lines.Text())
-		s.emulator.mu.Unlock()
-	}
-	_ = s.process.Wait() // however it ended
-	close(s.exited)
 }
 
 func (s *sandbox) signal(sig syscall.Signal) { _ = s.process.Process.Signal(sig) } // it may be gone
