@@ -78,7 +78,7 @@ func TestSliceStopsAtTheScriptThatFails(t *testing.T) {
 	}
 }
 
-// A connection that breaks after the third commit of a slice: the server may be further, and the history says where.
+// A connection that breaks after the third commit of migrations (the lock's own is another message): the server may be further, and the history says where.
 func TestLostSliceIsDecidedByTheHistory(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
@@ -94,7 +94,7 @@ func TestLostSliceIsDecidedByTheHistory(t *testing.T) {
 		}
 		cc.DialFunc = func(ctx context.Context, network, addr string) (net.Conn, error) {
 			conn, err := (&net.Dialer{}).DialContext(ctx, network, addr)
-			return &cut{conn, []byte("COMMIT\x00"), 3, &commits}, err
+			return &cut{conn, []byte("n\x00\x00\x00\x04C\x00\x00\x00\vCOMMIT\x00"), 3, &commits}, err
 		}
 		return cc, nil
 	}}
