@@ -116,7 +116,7 @@ func (l *lines) Write(p []byte) (int, error) {
 	for {
 		at := bytes.IndexByte(l.rest, '\n')
 		switch {
-		case at >= 0:
+		case at >= 0 && at <= MaxLine:
 			l.line(l.rest[:at])
 			l.rest = l.rest[at+1:]
 		case len(l.rest) >= MaxLine:

@@ -67,6 +67,24 @@ func TestRunCutsLongLines(t *testing.T) {
 	}
 }
 
+// However the output comes in pieces, a line is cut at the same places.
+func TestLinesAreCutWhereverTheyCome(t *testing.T) {
+	t.Parallel()
+	text := []byte(strings.Repeat("x", 2*MaxLine+100) + "\nshort\n")
+	for _, piece := range []int{1000, MaxLine, MaxLine + 1, 2*MaxLine + 50, len(text)} {
+		var sizes []int
+		l := &lines{each: func(s string) { sizes = append(sizes, len(s)) }}
+		for p := range slices.Chunk(text, piece) {
+			if _, err := l.Write(p); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if want := []int{MaxLine, MaxLine, 100, 5}; !slices.Equal(sizes, want) {
+			t.Errorf("in pieces of %d: sizes %v, want %v", piece, sizes, want)
+		}
+	}
+}
+
 func TestRunStartsInTheFolder(t *testing.T) {
 	t.Parallel()
 	dir, err := filepath.EvalSymlinks(t.TempDir())
