@@ -24,15 +24,15 @@ type dryRun struct {
 // compare carries the dry run out and holds what it leaves against the database where Skein did the same by itself.
 func (d dryRun) compare(t *testing.T, want *pgtest.DB) {
 	t.Helper()
-	before, catalogs := dump(t, d.db), written(t, d.db)
+	before, catalogs := shape(t, d.db), written(t, d.db)
 	file := filepath.Join(d.dir, "dryrun.sql")
 	if o := runSkein(t.Context(), d.dir, append(slices.Clone(d.args), "-url="+d.db.URL, "-dryRunOutput="+file)...); o.Exit != 0 {
 		t.Fatalf("dry run: %s", o)
 	}
-	if diff := cmp.Diff(essence(before), essence(dump(t, d.db))); diff != "" || catalogs != written(t, d.db) {
+	if diff := cmp.Diff(before, shape(t, d.db)); diff != "" || catalogs != written(t, d.db) {
 		t.Fatalf("the dry run has changed the database:\n%s", head(diff))
 	}
-	psql := filepath.Join(filepath.Dir(pgDump(t, d.db)), "psql")
+	psql := filepath.Join(filepath.Dir(pgDump(t)), "psql")
 	cmd := exec.CommandContext(t.Context(), psql, "-X", "-q", "-o", "/dev/null", "-f", file, d.db.URL)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("psql: %v\n%s", err, tail(string(out)))
@@ -40,7 +40,7 @@ func (d dryRun) compare(t *testing.T, want *pgtest.DB) {
 	if diff := cmp.Diff(history(t, want, d.schema, d.table), history(t, d.db, d.schema, d.table)); diff != "" {
 		t.Errorf("psql leaves another history (-skein +psql):\n%s", head(diff))
 	}
-	if diff := cmp.Diff(essence(dump(t, want)), essence(dump(t, d.db))); diff != "" {
+	if diff := cmp.Diff(shape(t, want), shape(t, d.db)); diff != "" {
 		t.Errorf("psql leaves another schema (-skein +psql):\n%s", head(diff))
 	}
 	if diff := cmp.Diff(rowCounts(t, want, tablesOf(t, want)), rowCounts(t, d.db, tablesOf(t, d.db))); diff != "" {

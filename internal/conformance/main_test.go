@@ -61,7 +61,7 @@ func needRecordedServer(t *testing.T) {
 				lack = "the extension " + name
 			}
 		}
-		if _, err := os.Stat(pgDump(t, db)); err != nil {
+		if _, err := os.Stat(pgDump(t)); err != nil {
 			lack = err.Error()
 		}
 	}
@@ -75,9 +75,9 @@ func needRecordedServer(t *testing.T) {
 }
 
 // pgDump is the pg_dump that belongs to the server.
-func pgDump(t *testing.T, db *pgtest.DB) string {
+func pgDump(t *testing.T) string {
 	t.Helper()
-	return filepath.Join(db.Value(t, "select setting from pg_config where name = 'BINDIR'"), "pg_dump")
+	return filepath.Join(pgtest.BinDir(t), "pg_dump")
 }
 
 // outcome is what a command line left to see.

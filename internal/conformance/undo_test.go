@@ -48,7 +48,7 @@ func (u *updown) faithful(t *testing.T, top int) {
 	var walk []int // what one undo with a target reaches
 	for v := faithful; v <= top; v++ {
 		to := fmt.Sprint("-target=", v)
-		start := essence(dump(t, u.db, historyTable))
+		start := shape(t, u.db, historyTable)
 		u.run(t, "migrate", to)
 		if len(u.files(t, "U", v)) == 0 {
 			walk = nil
@@ -57,7 +57,7 @@ func (u *updown) faithful(t *testing.T, top int) {
 		walk = append(walk, v)
 		u.same(t, func() {
 			u.down(t, []int{v})
-			if d := cmp.Diff(start, essence(dump(t, u.db, historyTable))); d != "" {
+			if d := cmp.Diff(start, shape(t, u.db, historyTable)); d != "" {
 				t.Errorf("undoing %d does not give back what was there before it (-before +after):\n%s", v, head(d))
 			}
 			u.run(t, "migrate", to)
@@ -80,9 +80,9 @@ func (u *updown) faithful(t *testing.T, top int) {
 // same checks that the schema is afterwards what it was before.
 func (u *updown) same(t *testing.T, do func()) {
 	t.Helper()
-	before := essence(dump(t, u.db, historyTable))
+	before := shape(t, u.db, historyTable)
 	do()
-	if d := cmp.Diff(before, essence(dump(t, u.db, historyTable))); d != "" {
+	if d := cmp.Diff(before, shape(t, u.db, historyTable)); d != "" {
 		t.Errorf("after down and up (-before +after):\n%s", head(d))
 	}
 }
@@ -98,11 +98,11 @@ func (u *updown) older(t *testing.T, psql *pgtest.DB) {
 		}
 		compare := func(what string) {
 			t.Helper()
-			if d := cmp.Diff(essence(dump(t, psql)), essence(dump(t, u.db, historyTable))); d != "" {
+			if d := cmp.Diff(shape(t, psql), shape(t, u.db, historyTable)); d != "" {
 				t.Errorf("after %s %d the schema is not psql's (-psql +skein):\n%s", what, v, head(d))
 			}
 		}
-		before := essence(dump(t, psql))
+		before := shape(t, psql)
 		up()
 		if len(u.files(t, "U", v)) == 0 {
 			continue
@@ -110,7 +110,7 @@ func (u *updown) older(t *testing.T, psql *pgtest.DB) {
 		u.down(t, []int{v})
 		u.byPsql(t, psql, "U", v)
 		compare("undoing")
-		if !slices.Equal(before, essence(dump(t, psql))) {
+		if !slices.Equal(before, shape(t, psql)) {
 			differ++
 		}
 		up()
@@ -122,7 +122,7 @@ func (u *updown) older(t *testing.T, psql *pgtest.DB) {
 	t.Logf("%d undo scripts below version %d leave something behind", differ, faithful)
 }
 
-const historyTable = "*.flyway_schema_history"
+const historyTable = "flyway_schema_history"
 
 // updown is a database that Skein takes down and up.
 type updown struct {
@@ -194,7 +194,7 @@ func (u *updown) file(t *testing.T, prefix string, v int) string {
 // byPsql runs a file with psql, in one transaction.
 func (u *updown) byPsql(t *testing.T, db *pgtest.DB, prefix string, v int) {
 	t.Helper()
-	psql := filepath.Join(filepath.Dir(pgDump(t, db)), "psql")
+	psql := filepath.Join(filepath.Dir(pgDump(t)), "psql")
 	cmd := exec.CommandContext(t.Context(), psql, "-X", "-q", "-1", "-v", "ON_ERROR_STOP=1", "-f", u.file(t, prefix, v), db.URL)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("psql, %s%d: %v\n%s", prefix, v, err, strings.TrimSpace(string(out)))

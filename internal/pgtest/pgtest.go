@@ -11,10 +11,12 @@ package pgtest
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"sync"
 	"testing"
@@ -63,12 +65,28 @@ func Main(m *testing.M) {
 	shared.Lock()
 	shared.underMain = true
 	shared.Unlock()
+	flag.Parse()
+	if err := atOnce(); err != nil {
+		fmt.Fprintln(os.Stderr, "pgtest:", err)
+		os.Exit(1)
+	}
 	code := m.Run()
 	if err := finish(code != 0); err != nil {
 		fmt.Fprintln(os.Stderr, "pgtest:", err)
 		code = max(code, 1)
 	}
 	os.Exit(code)
+}
+
+// atOnce lets more tests run at a time than there are processors, unless -parallel says how many: tests of databases wait for
+// a server, and those of locks for each other.
+func atOnce() error {
+	chosen := false
+	flag.Visit(func(f *flag.Flag) { chosen = chosen || f.Name == "test.parallel" })
+	if chosen {
+		return nil
+	}
+	return flag.Set("test.parallel", strconv.Itoa(2*runtime.GOMAXPROCS(0)))
 }
 
 func finish(failed bool) error {
