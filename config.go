@@ -20,7 +20,8 @@ type Config struct {
 	// A run opens at most four connections at a time: one that works; when something is to be changed, one that holds the
 	// migration lock; with Report one that looks at scripts that run for more than a second; and one that counts who waits
 	// behind a script that changes tables in use. It may be called while
-	// an earlier call has not returned. When the server refuses the login (28P01, 28000) it is called once more.
+	// an earlier call has not returned. When the server refuses the login (28P01, 28000) it is called again, at most
+	// twice: Refusals tells it which time this is.
 	Connection func(ctx context.Context) (*pgx.ConnConfig, error)
 	// ConnectRetries is how often a failed connection is tried again, after 1, 2, 4 … seconds, each wait at most
 	// ConnectRetriesInterval seconds (0 means 120). 0 means: never.

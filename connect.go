@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -50,19 +51,38 @@ func (r *run) dial(ctx context.Context) (*postgres.Conn, error) {
 	return conn, err
 }
 
-// logIn opens a connection. A login that was refused is tried once more with parameters that are asked for anew: the
-// password may have been changed a moment ago.
+// refusals is the key of Refusals in a context.
+type refusals struct{}
+
+// Refusals tells Config.Connection how often the server has refused the login for which it is asked now: 0 at first, then 1,
+// where a new password may have been set a moment ago, and 2, where a store of secrets may be ahead of the server. ctx is
+// the context that Connection was called with.
+func Refusals(ctx context.Context) int {
+	n, _ := ctx.Value(refusals{}).(int)
+	return n
+}
+
+// logIn opens a connection. A login that was refused is tried with parameters that are asked for anew, once as they are now
+// and once, where they differ from both, as Connection makes them after two refusals.
 func (r *run) logIn(ctx context.Context, open func(*pgx.ConnConfig) error) error {
-	for again := false; ; again = true {
-		cfg, err := r.connConfig(ctx)
+	type login struct{ user, password string }
+	var tried []login
+	var refusal error
+	for n := 0; ; n++ {
+		cfg, err := r.connConfig(context.WithValue(ctx, refusals{}, n))
+		if n == 2 && (err != nil || slices.Contains(tried, login{cfg.User, cfg.Password})) {
+			return refusal // there is no third way in
+		}
 		if err != nil {
 			return err
 		}
+		tried = append(tried, login{cfg.User, cfg.Password})
 		err = open(cfg)
 		refused, ok := errors.AsType[*postgres.ConnectFailure](err)
-		if !ok || again || refused.State != stateWrongPassword && refused.State != stateNoLogin {
+		if !ok || n == 2 || refused.State != stateWrongPassword && refused.State != stateNoLogin {
 			return err
 		}
+		refusal = err
 	}
 }
 

@@ -3,8 +3,10 @@ package skein_test
 import (
 	"context"
 	"errors"
+	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -70,17 +72,48 @@ func TestPasswordIsRotatedInTheMiddle(t *testing.T) {
 	}
 }
 
-// What is wrong twice is an error: no account is to be locked by trying.
+// What is wrong twice is an error: no account is to be locked by trying. Asked a third time, for another way in, there is none
+// but the same.
 func TestWrongPasswordIsTriedTwice(t *testing.T) {
 	t.Parallel()
 	_, login := guarded(t)
-	asked := 0
+	asked, dialled := 0, 0
 	_, err := skein.Migrate(context.Background(), skein.Config{Connection: func(context.Context) (*pgx.ConnConfig, error) {
 		asked++
-		return login("wrong")
+		cfg, err := login("wrong")
+		if err == nil {
+			cfg.Fallbacks = nil
+			cfg.DialFunc = func(ctx context.Context, network, addr string) (net.Conn, error) {
+				dialled++
+				return (&net.Dialer{}).DialContext(ctx, network, addr)
+			}
+		}
+		return cfg, err
 	}})
 	var e *skein.Error
-	if !errors.As(err, &e) || e.Kind != skein.KindConnection || asked != 2 {
-		t.Errorf("asked %d times, error %v", asked, err)
+	if !errors.As(err, &e) || e.Kind != skein.KindConnection || asked != 3 || dialled != 2 {
+		t.Errorf("asked %d times, dialled %d times, error %v", asked, dialled, err)
+	}
+}
+
+// A store of secrets that is ahead of the server: what it held before is the third way in.
+func TestRefusalsAreTold(t *testing.T) {
+	t.Parallel()
+	_, login := guarded(t)
+	cfg := skein.Config{Source: scripts("V1__a.sql", "create table a(id int);"), Connection: func(ctx context.Context) (*pgx.ConnConfig, error) {
+		return login([]string{"two", "two", "one"}[skein.Refusals(ctx)])
+	}}
+	if result, err := skein.Migrate(context.Background(), cfg); err != nil || len(result.Applied) != 1 {
+		t.Errorf("%+v, %v", result, err)
+	}
+	cfg.Connection = func(ctx context.Context) (*pgx.ConnConfig, error) {
+		if skein.Refusals(ctx) == 2 {
+			return nil, errors.New("no version before this one")
+		}
+		return login("two")
+	}
+	var e *skein.Error
+	if _, err := skein.Migrate(context.Background(), cfg); !errors.As(err, &e) || !strings.Contains(e.Error(), "28P01") {
+		t.Errorf("error %v, want the server's refusal", err)
 	}
 }

@@ -149,6 +149,7 @@ func (x *execution) sendOne(ctx context.Context, m *message, p *piece) error {
 		alone.add(p, p.sql())
 		return alone.copyFailure(err)
 	}
+	r.countCopied(p, data, res)
 	x.answered(p, res, time.Since(start))
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/skein-db/skein"
 	"github.com/skein-db/skein/internal/config"
 	"github.com/skein-db/skein/internal/secret"
 	"github.com/skein-db/skein/internal/secret/aws"
@@ -78,6 +79,9 @@ func (w World) referred(ctx context.Context, ref config.SecretRef, s *config.Set
 		}
 		return text, nil
 	case config.SecretsScheme:
+		if skein.Refusals(ctx) == 2 { // a rotation may be ahead of the server
+			return account.Previous(ctx, ref.Name)
+		}
 		return account.Read(ctx, ref.Name)
 	case config.SSMScheme:
 		return account.Parameter(ctx, ref.Name)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,17 +16,19 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/skein-db/skein"
 	"github.com/skein-db/skein/internal/config"
 	"github.com/skein-db/skein/internal/notify"
+	"github.com/skein-db/skein/internal/pgtest"
 	"github.com/skein-db/skein/internal/secret"
 )
 
 // secretService is Secrets Manager with one secret, whose current value a test changes.
 type secretService struct {
 	*httptest.Server
-	mu      sync.Mutex
-	current string
-	asked   int
+	mu                sync.Mutex
+	current, previous string
+	asked             int
 }
 
 func newSecretService(t *testing.T) *secretService {
@@ -39,6 +42,9 @@ func newSecretService(t *testing.T) *secretService {
 		switch {
 		case !strings.HasPrefix(r.Header.Get("Authorization"), "AWS4-HMAC-SHA256 Credential=AKIDENV/"):
 			w.WriteHeader(http.StatusForbidden)
+		case string(body) == `{"SecretId":"shop/login","VersionStage":"AWSPREVIOUS"}` && s.previous != "":
+			raw, _ := json.Marshal(s.previous)
+			fmt.Fprintf(w, `{"SecretString":%s,"VersionStages":["AWSPREVIOUS"]}`, raw)
 		case s.current == "", string(body) != `{"SecretId":"shop/login"}`:
 			w.WriteHeader(http.StatusBadRequest)
 			fmt.Fprint(w, `{"__type":"ResourceNotFoundException","message":"Secrets Manager can't find it."}`)
@@ -99,6 +105,38 @@ func TestRotation(t *testing.T) {
 	}
 	if got := redactor.String("the-first-password the-second-password two"); got != "*** *** two" {
 		t.Errorf("redacted: %s", got)
+	}
+}
+
+// A secret that is rotated before the server knows the new password: what it was before is the third way in.
+func TestRotationAheadOfTheServer(t *testing.T) {
+	t.Parallel()
+	server := pgtest.Server(t, nil)
+	hba := []byte("local all all trust\nhost all app all scram-sha-256\nhost all all all trust\n")
+	if err := os.WriteFile(filepath.Join(server.DataDir, "pg_hba.conf"), hba, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	db := pgtest.On(t, server)
+	db.Exec(t, "select pg_reload_conf()")
+	db.Exec(t, "create role app login password 'before-it'")
+	service := newSecretService(t)
+	service.set(`{"username":"app","password":"after-it"}`)
+	p := World{Dir: t.TempDir(), Env: []string{"AWS_ENDPOINT_URL_SECRETS_MANAGER=" + service.URL, "AWS_REGION=eu-west-1", "AWS_ACCESS_KEY_ID=AKIDENV", "AWS_SECRET_ACCESS_KEY=k"}}
+	u, err := url.Parse(db.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.User = nil
+	s := settingsOf(t, p, "[environments.default]\nurl = '"+u.String()+"'\nuser = 'aws-secretsmanager:shop/login'\npassword = 'aws-secretsmanager:shop/login'\n")
+	connect := connection(s, p, &secret.Redactor{})
+	if _, err := skein.Ping(t.Context(), skein.Config{Connection: connect}); err == nil || !strings.Contains(err.Error(), "28P01") {
+		t.Errorf("error %v, want the refusal", err)
+	}
+	service.mu.Lock()
+	service.previous = `{"username":"app","password":"before-it"}`
+	service.mu.Unlock()
+	if _, err := skein.Ping(t.Context(), skein.Config{Connection: connect}); err != nil {
+		t.Error(err)
 	}
 }
 

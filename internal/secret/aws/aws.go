@@ -40,8 +40,18 @@ const maxAnswer = 1 << 20
 // AWS_DEFAULT_REGION's or the profile's; AWS_ENDPOINT_URL_SECRETS_MANAGER and AWS_ENDPOINT_URL name another endpoint.
 // Errors hold no part of a secret.
 func (a Account) Read(ctx context.Context, id string) (secret.Text, error) {
+	return a.version(ctx, map[string]any{"SecretId": id}, id)
+}
+
+// Previous returns what the secret was before its last rotation (its stage AWSPREVIOUS); a secret that was never rotated
+// has none, and that is an error.
+func (a Account) Previous(ctx context.Context, id string) (secret.Text, error) {
+	return a.version(ctx, map[string]any{"SecretId": id, "VersionStage": "AWSPREVIOUS"}, id)
+}
+
+func (a Account) version(ctx context.Context, question map[string]any, id string) (secret.Text, error) {
 	var value struct{ SecretString *string }
-	err := a.ask(ctx, secretsManager, id, map[string]any{"SecretId": id}, &value)
+	err := a.ask(ctx, secretsManager, id, question, &value)
 	if err == nil && value.SecretString == nil {
 		err = errors.New("it holds bytes, not text (SecretBinary)")
 	}

@@ -110,6 +110,7 @@ func service(t *testing.T) *httptest.Server {
 		}
 		answers := map[string]string{
 			`{"SecretId":"shop/prod"}`:                                   `{"Name":"shop/prod","SecretString":"{\"password\":\"canary-value\"}"}`,
+			`{"SecretId":"shop/prod","VersionStage":"AWSPREVIOUS"}`:      `{"SecretString":"{\"password\":\"canary-before\"}"}`,
 			`{"SecretId":"binary"}`:                                      `{"Name":"binary","SecretBinary":"AAAA"}`,
 			`{"SecretId":"arn:aws:secretsmanager:eu-west-3:1:secret:x"}`: `{"SecretString":"by-arn in ` + authorization.FindStringSubmatch(r.Header.Get("Authorization"))[3] + `"}`,
 		}
@@ -196,6 +197,18 @@ func parameter(w http.ResponseWriter, body string) {
 	default:
 		w.WriteHeader(http.StatusBadRequest)
 		fmt.Fprint(w, `{"__type":"AccessDeniedException","message":"no"}`)
+	}
+}
+
+func TestPrevious(t *testing.T) {
+	t.Parallel()
+	api := service(t)
+	account := aws.Account{Env: []string{"AWS_ACCESS_KEY_ID=AKIDENV", "AWS_SECRET_ACCESS_KEY=canary-env", "AWS_REGION=eu-west-1", "AWS_ENDPOINT_URL=" + api.URL}}
+	if got, err := account.Previous(t.Context(), "shop/prod"); err != nil || got.Reveal() != `{"password":"canary-before"}` {
+		t.Errorf("%s, %v", got.Reveal(), err)
+	}
+	if _, err := account.Previous(t.Context(), "forbidden"); err == nil {
+		t.Error("a secret that was never rotated has a version before")
 	}
 }
 
