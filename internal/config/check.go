@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/skein-db/skein/internal/release"
 )
 
 // check validates every effective value once, so that the getters cannot fail.
@@ -30,14 +32,14 @@ func checkPeople(entries map[string]*entry, f *findings) {
 			continue
 		}
 		for _, item := range e.value.items() {
-			key, err := ParsePublicKey(item)
+			key, err := release.ParsePublicKey(item)
 			if err != nil {
 				continue // told already
 			}
-			if other, taken := owner[string(key)]; taken && other != name {
+			if other, taken := owner[key.String()]; taken && other != name {
 				f.mistake(e.origin, e.name, "each person has keys of their own", "%s has a key of %s", e.name, other)
 			}
-			owner[string(key)] = name
+			owner[key.String()] = name
 		}
 	}
 }

@@ -78,9 +78,9 @@ func TestConvertedIsTheSame(t *testing.T) {
 		}
 		files := map[string]string{"flyway.conf": conf("base"), "flyway_QA.conf": conf("qa"), "flyway_p.conf": conf("p")}
 		got, err := convertFiles(files, nil, "flyway.conf", "flyway_QA.conf", "flyway_p.conf")
-		if err != nil && strings.Contains(files["flyway.conf"]+files["flyway_QA.conf"]+files["flyway_p.conf"], "$${") &&
-			strings.Contains(err.Error(), "cannot be said in TOML") {
-			t.Skip("TOML has no way to write a dollar before a reference")
+		all := files["flyway.conf"] + files["flyway_QA.conf"] + files["flyway_p.conf"]
+		if err != nil && (strings.Contains(all, "$${") || strings.Contains(all, "=!{")) && strings.Contains(err.Error(), "cannot be said in TOML") {
+			t.Skip("TOML has no way to write a dollar before a reference, nor a value that begins with !{ and ends with one")
 		}
 		if err != nil {
 			t.Fatalf("%v\n%s\n%v", err, got.Text, files)
