@@ -207,18 +207,19 @@ def run_applied(a, tools, tmp, fresh, record):
 
 def run_many(a, tools, tmp, fresh, record):
     layout(tmp / "many", a.many)
-    for name in tools:
-        rank, at, table = "installed_rank", "installed_on", "flyway_schema_history"
-        if name == "psql":
-            rank, at, table = "rank", "at", "history"
-        elif name not in ("skein", "flyway"):
-            continue
-        fresh("many")
-        m = timed(command(name, tmp / "many", with_db(a.url, "many")), tmp / f"{name}.log")
-        when = f"extract(epoch from (select {at} from {table} where {rank} = %d) - (select {at} from {table} where {rank} = %d))"
-        m["first"], m["last"] = map(float, ask(with_db(a.url, "many"), "select " + when % (1001, 1) + ", " + when % (a.many, a.many - 1000)).split("|"))
-        record("many", name, m)
-        admin(a.url, "DROP DATABASE many")
+    for _ in range(a.rounds):
+        for name in tools:
+            rank, at, table = "installed_rank", "installed_on", "flyway_schema_history"
+            if name == "psql":
+                rank, at, table = "rank", "at", "history"
+            elif name not in ("skein", "flyway"):
+                continue
+            fresh("many")
+            m = timed(command(name, tmp / "many", with_db(a.url, "many")), tmp / f"{name}.log")
+            when = f"extract(epoch from (select {at} from {table} where {rank} = %d) - (select {at} from {table} where {rank} = %d))"
+            m["first"], m["last"] = map(float, ask(with_db(a.url, "many"), "select " + when % (1001, 1) + ", " + when % (a.many, a.many - 1000)).split("|"))
+            record("many", name, m)
+            admin(a.url, "DROP DATABASE many")
     shutil.rmtree(tmp / "many")
 
 def main():
