@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/skein-db/skein/internal/cli"
@@ -74,10 +75,18 @@ func needRecordedServer(t *testing.T) {
 	}
 }
 
-// pgDump is the pg_dump that belongs to the server.
+// pgDump is the pg_dump that belongs to the server: the server knows where it was installed, where its folder may hold links.
 func pgDump(t *testing.T) string {
 	t.Helper()
-	return filepath.Join(pgtest.BinDir(t), "pg_dump")
+	binDir.Do(func() {
+		binDir.path = pgtest.New(t).Value(t, "select setting from pg_config where name = 'BINDIR'")
+	})
+	return filepath.Join(binDir.path, "pg_dump")
+}
+
+var binDir struct {
+	sync.Once
+	path string
 }
 
 // outcome is what a command line left to see.
