@@ -102,18 +102,18 @@ func Open(ctx context.Context, cfg *pgx.ConnConfig, opt Options) (*Conn, error) 
 }
 
 func dial(ctx context.Context, cfg *pgx.ConnConfig, whole bool) (*Conn, error) {
+	asking, done := askOnce(&cfg.Config)
+	defer done()
 	if !whole && cfg.Tracer == nil {
-		pg, err := preferring(ctx, &cfg.Config, func(c *pgconn.Config) (*pgconn.PgConn, error) { return pgconn.ConnectConfig(ctx, c) }, (*pgconn.PgConn).Conn)
+		pg, err := pgconn.ConnectConfig(ctx, asking)
 		if err != nil {
 			return nil, err
 		}
 		return &Conn{pg: pg, cfg: cfg}, nil
 	}
-	c, err := preferring(ctx, &cfg.Config, func(c *pgconn.Config) (*pgx.Conn, error) {
-		all := cfg.Copy()
-		all.Config = *c
-		return pgx.ConnectConfig(ctx, all)
-	}, func(c *pgx.Conn) net.Conn { return c.PgConn().Conn() })
+	all := cfg.Copy()
+	all.Config = *asking
+	c, err := pgx.ConnectConfig(ctx, all)
 	if err != nil {
 		return nil, err
 	}

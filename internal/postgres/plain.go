@@ -2,59 +2,96 @@ package postgres
 
 import (
 	"context"
-	"crypto/tls"
 	"net"
-	"strconv"
+	"slices"
 	"sync"
-	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// With sslmode=prefer, which is the default, a server without TLS costs a connection that comes to nothing before each one
-// that does, and a process of the server's for it. A run has two connections and a fleet thousands, so it is remembered for
-// a while that a server took no TLS. Nothing is given up by that: prefer trusts whoever says so anyway.
-const plainFor = time.Minute
+// With sslmode=prefer, which is the default, the server is asked for TLS first. One that has none says so in one byte and
+// waits for the client to go on; pgx gives that connection up and makes another, which costs a process of the server's each
+// time. Here the connection is kept, and is what pgx gets when it dials the same address again, without TLS.
 
-var plain = struct {
-	sync.Mutex
-	until map[string]time.Time // by host:port
-}{until: map[string]time.Time{}}
-
-// prefers reports whether cfg tries TLS and then, at the same place, none.
-func prefers(cfg *pgconn.Config) (place string, ok bool) {
-	if cfg.TLSConfig == nil || len(cfg.Fallbacks) != 1 {
-		return "", false
+// askOnce gives cfg such a dialer, where TLS is tried before no TLS. The caller calls done when it has connected, or not.
+func askOnce(cfg *pgconn.Config) (asking *pgconn.Config, done func()) {
+	if cfg.TLSConfig == nil || !slices.ContainsFunc(cfg.Fallbacks, func(f *pgconn.FallbackConfig) bool { return f.TLSConfig == nil }) {
+		return cfg, func() {}
 	}
-	next := cfg.Fallbacks[0]
-	return net.JoinHostPort(cfg.Host, strconv.Itoa(int(cfg.Port))), next.TLSConfig == nil && next.Host == cfg.Host && next.Port == cfg.Port
+	k := &kept{dial: cfg.DialFunc}
+	asking = cfg.Copy()
+	asking.DialFunc = k.get
+	return asking, k.done
 }
 
-// preferring connects, with what is remembered of the server. What fails in that way is tried as cfg says.
-func preferring[C any](ctx context.Context, cfg *pgconn.Config, connect func(*pgconn.Config) (C, error), conn func(C) net.Conn) (C, error) {
-	place, ok := prefers(cfg)
-	if !ok {
-		return connect(cfg)
+// kept are the connections on which a server has refused TLS.
+type kept struct {
+	dial  pgconn.DialFunc
+	mu    sync.Mutex
+	ended bool
+	conns map[string]net.Conn
+}
+
+func (k *kept) get(ctx context.Context, network, address string) (net.Conn, error) {
+	k.mu.Lock()
+	conn, ended := k.conns[address], k.ended
+	delete(k.conns, address)
+	k.mu.Unlock()
+	if conn != nil {
+		return conn, nil
 	}
-	plain.Lock()
-	known := time.Now().Before(plain.until[place])
-	plain.Unlock()
-	if known {
-		bare := cfg.Copy()
-		bare.TLSConfig, bare.Fallbacks = nil, nil
-		c, err := connect(bare)
-		if err == nil || ctx.Err() != nil {
-			return c, err
+	conn, err := k.dial(ctx, network, address)
+	if err != nil || ended { // to cancel a statement, later
+		return conn, err
+	}
+	return &asked{Conn: conn, address: address, keeper: k}, nil
+}
+
+func (k *kept) done() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.ended = true
+	for _, conn := range k.conns {
+		_ = conn.Close() // nobody wanted it
+	}
+	k.conns = nil
+}
+
+// asked is a connection that may be told that there is no TLS.
+type asked struct {
+	net.Conn
+	address        string
+	keeper         *kept
+	written, heard int  // bytes
+	refused        bool // the first byte was an N
+}
+
+func (a *asked) Write(p []byte) (int, error) {
+	n, err := a.Conn.Write(p)
+	a.written += n
+	return n, err
+}
+
+func (a *asked) Read(p []byte) (int, error) {
+	n, err := a.Conn.Read(p)
+	if a.heard += n; n > 0 && a.heard == 1 {
+		a.refused = p[0] == 'N'
+	}
+	return n, err
+}
+
+// Close keeps the connection if all that was said on it is the question (8 bytes) and the refusal (1 byte).
+func (a *asked) Close() error {
+	if a.refused && a.written == 8 && a.heard == 1 {
+		a.keeper.mu.Lock()
+		defer a.keeper.mu.Unlock()
+		if !a.keeper.ended && a.keeper.conns[a.address] == nil {
+			if a.keeper.conns == nil {
+				a.keeper.conns = map[string]net.Conn{}
+			}
+			a.keeper.conns[a.address] = a.Conn
+			return nil
 		}
 	}
-	c, err := connect(cfg)
-	plain.Lock()
-	defer plain.Unlock()
-	delete(plain.until, place)
-	if err == nil {
-		if _, encrypted := conn(c).(*tls.Conn); !encrypted {
-			plain.until[place] = time.Now().Add(plainFor)
-		}
-	}
-	return c, err
+	return a.Conn.Close()
 }

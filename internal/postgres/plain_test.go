@@ -4,66 +4,76 @@ import (
 	"context"
 	"net"
 	"strings"
+	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/skein-db/skein/internal/pgtest"
 )
 
-// A server that takes no TLS is asked for it once, not with every connection; one that is reached in no other way than
-// before, or no longer, is asked again.
+// A server that takes no TLS says so on the connection that is then used without it.
 func TestServersWithoutTLS(t *testing.T) {
 	t.Parallel()
-	server := pgtest.Server(t, nil) // its port is nobody else's
-	db := pgtest.On(t, server)
-	dials := 0
-	open := func(url string, whole bool) error {
-		t.Helper()
-		cfg, err := pgx.ParseConfig(url)
-		if err != nil {
-			t.Fatal(err)
-		}
-		dials = 0
-		cfg.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
-			dials++
-			return (&net.Dialer{}).DialContext(ctx, network, address)
-		}
-		conn, err := Open(context.Background(), cfg, Options{Pgx: whole})
-		if err == nil {
+	db := pgtest.New(t)
+	mode := func(url, mode string) string { return strings.Replace(url, "sslmode=disable", "sslmode="+mode, 1) }
+	for name, c := range map[string]struct {
+		url    string
+		whole  bool
+		dials  int
+		closed int // of the dials, before the connection that is used is closed
+		state  string
+	}{
+		"preferred":             {url: mode(db.URL, "prefer"), dials: 1},
+		"preferred, with types": {url: mode(db.URL, "prefer"), whole: true, dials: 1},
+		"never":                 {url: mode(db.URL, "disable"), dials: 1},
+		"no database":           {url: mode(strings.Replace(db.URL, db.Name, "nowhere", 1), "prefer"), dials: 1, closed: 1, state: "3D000"},
+		"required":              {url: mode(db.URL, "require"), dials: 1, closed: 1, state: "none"},
+		"allowed":               {url: mode(db.URL, "allow"), dials: 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cfg, err := pgx.ParseConfig(c.url)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var dials, closed atomic.Int32
+			cfg.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
+				dials.Add(1)
+				conn, err := (&net.Dialer{}).DialContext(ctx, network, address)
+				return &counted{conn, &closed}, err
+			}
+			conn, err := Open(context.Background(), cfg, Options{Pgx: c.whole})
+			if (err != nil) != (c.state != "") || c.state != "" && c.state != "none" && sqlState(err) != c.state {
+				t.Errorf("error %v", err)
+			}
+			if int(dials.Load()) != c.dials || int(closed.Load()) != c.closed {
+				t.Errorf("dialled %d times, want %d; %d of them closed, want %d", dials.Load(), c.dials, closed.Load(), c.closed)
+			}
+			if err != nil {
+				return
+			}
+			if err := conn.Exec(t.Context(), "select 1", nil); err != nil {
+				t.Error(err)
+			}
 			conn.Close()
-		}
+			if closed.Load() != dials.Load() {
+				t.Errorf("%d of %d connections were closed in the end", closed.Load(), dials.Load())
+			}
+		})
+	}
+}
+
+// counted counts when it is closed first.
+type counted struct {
+	net.Conn
+	closed *atomic.Int32
+}
+
+func (c *counted) Close() error {
+	if err := c.Conn.Close(); err != nil {
 		return err
 	}
-	mode := func(url, mode string) string { return strings.Replace(url, "sslmode=disable", "sslmode="+mode, 1) }
-	prefer := mode(db.URL, "prefer")
-	for _, c := range []struct {
-		name, url string
-		whole     bool
-		dials     int
-	}{
-		{"first", prefer, false, 2}, {"second", prefer, false, 1}, {"with types", prefer, true, 1}, {"never", mode(db.URL, "disable"), false, 1},
-	} {
-		if err := open(c.url, c.whole); err != nil || dials != c.dials {
-			t.Errorf("%s: %d times dialled, want %d; %v", c.name, dials, c.dials, err)
-		}
-	}
-	if err := open(mode(db.URL, "require"), false); err == nil {
-		t.Error("TLS was required, and there is none")
-	}
-	// What fails without TLS is tried with it, in case that is what was missing.
-	if err := open(mode(server.URL("nowhere"), "prefer"), false); sqlState(err) != "3D000" || dials != 3 {
-		t.Errorf("%d times dialled; %v", dials, err)
-	}
-	if err := open(prefer, false); err != nil || dials != 2 {
-		t.Errorf("after a failure: %d times dialled; %v", dials, err)
-	}
-	plain.Lock()
-	defer plain.Unlock()
-	for at, until := range plain.until {
-		if time.Until(until) > plainFor {
-			t.Errorf("%s is remembered for longer than %v", at, plainFor)
-		}
-	}
+	c.closed.Add(1)
+	return nil
 }
