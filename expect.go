@@ -9,7 +9,8 @@ import (
 )
 
 // Expect is what has to be so for a command to act. It is looked at under the migration lock, before the first write; what
-// is not so is a KindRefused error that says what was expected and what was found. Empty fields ask for nothing.
+// is not so is a KindRefused error that says what was expected and what was found, with the code CHANGED where somebody was
+// quicker. Empty fields ask for nothing.
 type Expect struct {
 	// Identity is looked at before scripts are read, too. Its Environment is not compared.
 	Identity Identity
@@ -64,7 +65,7 @@ func (r *run) stillApproved(plan migration.Plan) error {
 
 func unexpected(what, want, got, hint string) error {
 	return &Error{
-		Kind: KindRefused, Code: "ERROR", Kept: "nothing was changed",
+		Kind: KindRefused, Code: "CHANGED", Kept: "nothing was changed",
 		Message: fmt.Sprintf("%s is not what was approved: expected %s, found %s", what, want, got), Hint: hint + "; then have it approved anew",
 	}
 }

@@ -128,8 +128,8 @@ func (m mark) text() string {
 	return text
 }
 
-func (r *run) holder(ctx context.Context, key int64) (Holder, bool) {
-	h, found, err := r.conn.Blocker(ctx, key)
+func (r *run) holder(ctx context.Context, keys ...int64) (Holder, bool) {
+	h, found, err := r.conn.Blocker(ctx, keys...)
 	if err != nil || !found {
 		return Holder{}, false // gone meanwhile, or not to be seen: the next try tells
 	}

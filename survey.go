@@ -35,7 +35,8 @@ type SurveyResult struct {
 	// Applied is what the side table knows of rows of the history, by rank. Rows without it were written by Flyway, or
 	// before the database was pinned.
 	Applied []AppliedFact
-	// Holder is the session that holds the migration lock; nil: nobody does.
+	// Holder is the session that holds the migration lock, or still works on a script that its run has left behind; nil:
+	// nobody does.
 	Holder *Holder
 	Clock  time.Time // the server's, when it was asked
 	Took   time.Duration
@@ -142,7 +143,8 @@ func (r *run) whereItIs(ctx context.Context, result *SurveyResult) error {
 	if result.Clock, err = r.conn.Clock(ctx); err != nil {
 		return err
 	}
-	if h, held := r.holder(ctx, migration.LockKey(r.history.Schema, r.history.Table)); held {
+	schema, table := r.history.Schema, r.history.Table
+	if h, held := r.holder(ctx, migration.LockKey(schema, table), migration.FenceKey(schema, table)); held {
 		result.Holder = &h
 	}
 	if r.facts.InRecovery || r.facts.ReadOnly && r.cfg.InitSQL == "" {

@@ -14,6 +14,7 @@ import (
 	"github.com/skein-db/skein/internal/fleet"
 	"github.com/skein-db/skein/internal/pgtest"
 	"github.com/skein-db/skein/internal/pipeline"
+	"github.com/skein-db/skein/migration"
 )
 
 func surveyOne(t *testing.T, target fleet.Target, scripts *skein.Prepared) pipeline.TargetFacts {
@@ -84,7 +85,7 @@ func TestFactsOfTargetsThatAreNotWell(t *testing.T) {
 
 	down := base
 	down.Connection, _ = connect("postgres://nobody@127.0.0.1:1/none")
-	if f := surveyOne(t, fleet.Target{Name: "down", Config: down}, scripts); !strings.Contains(f.Unreachable, "127.0.0.1:1") || strings.Contains(f.Unreachable, "\n") {
+	if f := surveyOne(t, fleet.Target{Name: "down", Config: down}, scripts); !f.Silent || !strings.Contains(f.Unreachable, "127.0.0.1:1") || strings.Contains(f.Unreachable, "\n") {
 		t.Errorf("down: %q", f.Unreachable)
 	}
 	readOnly := base
@@ -133,6 +134,14 @@ func TestFactsOfTargetsThatAreNotWell(t *testing.T) {
 		t.Fatal(err)
 	}
 	<-release
+	// What a run has left behind is at work as well, without the lock.
+	behind := db.Conn(t)
+	if _, err := behind.Exec(context.Background(), "select set_config('application_name', 'left behind', false), pg_advisory_lock($1)", migration.FenceKey("public", "flyway_schema_history")); err != nil {
+		t.Fatal(err)
+	}
+	if f := surveyOne(t, fleet.Target{Name: "behind", Config: base}, scripts); !strings.Contains(f.Busy, "application left behind") {
+		t.Errorf("behind: %q", f.Busy)
+	}
 }
 
 // Evidence is asked for only when nothing else stands in the way, and once for one decision.

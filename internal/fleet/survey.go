@@ -60,6 +60,8 @@ func factsOf(environment string, target Target, s *skein.SurveyResult, err error
 	f := pipeline.TargetFacts{Name: target.Name, Environment: environment}
 	if err != nil {
 		f.Unreachable = firstLine(err)
+		e, ok := errors.AsType[*skein.Error](err)
+		f.Silent = ok && e.Kind == skein.KindConnection
 		return f
 	}
 	f.Identity, f.Key = identity(s.Identity), s.Identity.Key()

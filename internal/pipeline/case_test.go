@@ -261,7 +261,7 @@ func (s *story) target(args []string) {
 		v = strings.Trim(v, `"`)
 		switch {
 		case found && k == "down":
-			t.Unreachable = v
+			t.Unreachable, t.Silent = v, v != "the role may not" // that is an answer
 		case found && k == "misplaced":
 			t.Misplaced = v
 		case found && k == "readonly":

@@ -43,7 +43,17 @@ type Reason struct {
 	Next        string    // what to do
 	Until       time.Time // when it passes by itself, as far as one can tell now; zero: not by itself
 	Ask         bool      // nothing is wrong: evidence has to be gathered, and Next asked again
+	Passing     Passing   // why it may be over in a moment; "": it will not be
 }
+
+// Passing is what a person would wait for, instead of doing something.
+type Passing string
+
+// What may pass.
+const (
+	AtWork Passing = "at work" // somebody is at work in the target
+	Silent Passing = "silent"  // the target does not answer, as one does not that is woken up or fails over
+)
 
 // Decision is a rollout, or the reasons why there is none.
 type Decision struct {
@@ -57,6 +67,11 @@ func (d Decision) Blocked() bool { return len(d.Reasons) > 0 }
 // OnlyAsks reports whether all that is missing is evidence which has not been asked for.
 func (d Decision) OnlyAsks() bool {
 	return d.Blocked() && !slices.ContainsFunc(d.Reasons, func(r Reason) bool { return !r.Ask })
+}
+
+// Passing reports whether all that stands in the way may be over in a moment.
+func (d Decision) Passing() bool {
+	return d.Blocked() && !slices.ContainsFunc(d.Reasons, func(r Reason) bool { return r.Passing == "" })
 }
 
 // Opens gives when all reasons will have passed by themselves, as far as one can tell now; the zero time when one will not.

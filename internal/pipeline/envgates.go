@@ -16,7 +16,7 @@ func (j *judge) gates(work []Work) []Reason {
 		}
 	}
 	if d := j.evidence.Running; d != nil {
-		add(Reason{Gate: GateDeployment, Text: fmt.Sprintf("%s deploys %s to %s since %s (deployment %s)", someone(d.Releaser), d.Release, j.env.Name,
+		add(Reason{Gate: GateDeployment, Passing: AtWork, Text: fmt.Sprintf("%s deploys %s to %s since %s (deployment %s)", someone(d.Releaser), d.Release, j.env.Name,
 			moment(d.Since, j.env.zone()), d.ID), Next: "wait until it is over; skein status shows how far it is"}, true)
 	}
 	add(j.signature())
@@ -122,7 +122,7 @@ func (j *judge) previous(work []Work) []Reason {
 	for i := range j.prior {
 		t := &j.prior[i]
 		if t.Unreachable != "" {
-			out = append(out, Reason{Gate: GatePrevious, Environment: before, Target: t.Name,
+			out = append(out, Reason{Gate: GatePrevious, Environment: before, Target: t.Name, Passing: t.passing(),
 				Text: fmt.Sprintf("%s in %s could not be reached, so nothing is proved there: %s", t.Name, before, t.Unreachable),
 				Next: "bring it up, or take it out of the targets of " + before})
 			continue

@@ -34,6 +34,7 @@ type TargetFacts struct {
 	Name        string // unique within its environment
 	Environment string
 	Unreachable string // why the survey failed; "": all else here is known
+	Silent      bool   // it failed because the server did not answer, or not as it should
 
 	// Misplaced is why the engine would refuse the target as not the one that was meant, and ReadOnly why it could write nothing;
 	// "": it would not. Whoever has asked the engine may leave Pinned and Expected out: they are compared here as they stand.

@@ -209,6 +209,9 @@ func tellReasons(out *strings.Builder, reasons []Reason, indent string) {
 			fmt.Fprintf(out, "%s  - %s\n", indent, d)
 		}
 		fmt.Fprintf(out, "%s  next: %s\n", indent, r.Next)
+		if r.Passing != "" {
+			fmt.Fprintf(out, "%s  passing: %s\n", indent, r.Passing)
+		}
 		if !r.Until.IsZero() {
 			fmt.Fprintf(out, "%s  until: %s\n", indent, r.Until.UTC().Format(time.RFC3339))
 		}

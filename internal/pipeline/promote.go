@@ -38,7 +38,9 @@ func Promote(p Pipeline, environment string, releases []Release, facts []TargetF
 	}
 	for _, t := range prior {
 		if t.Unreachable != "" {
-			return refuse(GatePrevious, before.Name, fmt.Sprintf("%s in %s could not be reached: %s", t.Name, before.Name, t.Unreachable), "bring it up")
+			_, reasons := refuse(GatePrevious, before.Name, fmt.Sprintf("%s in %s could not be reached: %s", t.Name, before.Name, t.Unreachable), "bring it up")
+			reasons[0].Passing = t.passing()
+			return Release{}, reasons
 		}
 	}
 	var best *Release

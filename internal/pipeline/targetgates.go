@@ -17,7 +17,7 @@ const (
 // target gives the reasons that lie in one target.
 func (j *judge) target(t *TargetFacts) []Reason {
 	if t.Unreachable != "" {
-		return []Reason{{Gate: GateReachable, Target: t.Name, Text: fmt.Sprintf("%s could not be reached: %s", t.Name, t.Unreachable),
+		return []Reason{{Gate: GateReachable, Target: t.Name, Passing: t.passing(), Text: fmt.Sprintf("%s could not be reached: %s", t.Name, t.Unreachable),
 			Next: "bring it up, or take it out of the targets; then run the same command again"}}
 	}
 	var out []Reason
@@ -30,10 +30,10 @@ func (j *judge) target(t *TargetFacts) []Reason {
 	add(j.identity(t))
 	add(j.clock(t))
 	if t.Busy != "" && len(t.Pending) > 0 {
-		add(Reason{Gate: GateDeployment, Text: fmt.Sprintf("%s is being migrated: %s", t.Name, t.Busy), Next: "wait for it; skein watch -environment=" + j.env.Name + " shows how far it is"}, true)
+		add(Reason{Gate: GateDeployment, Passing: AtWork, Text: fmt.Sprintf("%s is being migrated: %s", t.Name, t.Busy), Next: "wait for it; skein watch -environment=" + j.env.Name + " shows how far it is"}, true)
 	}
 	if t.ReadOnly != "" && len(t.Pending) > 0 {
-		add(Reason{Gate: GateReachable, Text: fmt.Sprintf("nothing can be written to %s: %s", t.Name, t.ReadOnly), Next: "connect to the server that takes writes"}, true)
+		add(Reason{Gate: GateReachable, Passing: Silent, Text: fmt.Sprintf("nothing can be written to %s: %s", t.Name, t.ReadOnly), Next: "connect to the server that takes writes"}, true)
 	}
 	if t.NoPlan != "" {
 		add(Reason{Gate: GateHistory, Text: fmt.Sprintf("%s has no plan: %s", t.Name, t.NoPlan),
@@ -48,6 +48,14 @@ func (j *judge) target(t *TargetFacts) []Reason {
 		Next: "what was changed after it was applied belongs into a new migration, or skein repair -environment=" + j.env.Name + " accepts it"},
 		j.env.Gates.Validate && len(t.Problems) > 0)
 	return out
+}
+
+// passing is why a target that could not be reached may soon be.
+func (t *TargetFacts) passing() Passing {
+	if t.Silent {
+		return Silent
+	}
+	return ""
 }
 
 // identity refuses what is not the database that was pinned.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -194,16 +195,21 @@ func (c *Conn) Partitioned(ctx context.Context, relation string) (bool, error) {
 	return *rows[0][0] == "t", nil
 }
 
-// Blocker describes the session that holds the advisory lock key, if one can be seen.
-func (c *Conn) Blocker(ctx context.Context, key int64) (LockHolder, bool, error) {
+// Blocker describes the session that holds one of the advisory locks, the first that is held, if one can be seen.
+func (c *Conn) Blocker(ctx context.Context, keys ...int64) (LockHolder, bool, error) {
+	var each, order []string
+	for i, key := range keys {
+		is := fmt.Sprintf("l.classid = %d and l.objid = %d", uint32(uint64(key)>>32), uint32(uint64(key)&0xffffffff))
+		each, order = append(each, is), append(order, fmt.Sprintf("when %s then %d", is, i))
+	}
 	held := fmt.Sprintf(`l.locktype = 'advisory' and l.granted and l.objsubid = 1 and l.database = (select oid from pg_catalog.pg_database where datname = pg_catalog.current_database())
-	and l.classid = %d and l.objid = %d`, uint32(uint64(key)>>32), uint32(uint64(key)&0xffffffff))
+	and (%s)`, strings.Join(each, " or "))
 	// Nearly always nobody does, and the views take longer to be planned than this does to be answered.
 	rows, err := c.query(ctx, "select true from pg_catalog.pg_lock_status() l where "+held+" limit 1")
 	if err != nil || len(rows) == 0 {
 		return LockHolder{}, false, err
 	}
-	return c.session(ctx, "from pg_catalog.pg_locks l left join pg_catalog.pg_stat_activity a on a.pid = l.pid where "+held+" limit 1")
+	return c.session(ctx, "from pg_catalog.pg_locks l left join pg_catalog.pg_stat_activity a on a.pid = l.pid where "+held+" order by case "+strings.Join(order, " ")+" end limit 1")
 }
 
 // session describes the first session that a query's rest finds; a is pg_stat_activity there.
