@@ -21,8 +21,8 @@ lambda: ## bin/lambda/skein-arm64.zip and -amd64.zip for AWS Lambda (LAMBDA_FILE
 		go run ./internal/lambda/pack bin/lambda/skein-$$arch.zip bin/lambda/skein-$$arch $(LAMBDA_FILES); \
 	done
 
-lambda-runs: ## runs as a Lambda function in full length: a minute's plan under 5 s on two servers, 50 kills
-	SKEIN_LAMBDA_RUNS=all go test -count=1 -v -timeout 20m -parallel 8 -run '^(TestMinutes|TestKills)$$' ./internal/lambda
+lambda-runs: ## runs as a Lambda function in full length: a minute's plan under 5 s on two servers, 50 kills; migrate, and releases in S3
+	SKEIN_LAMBDA_RUNS=all go test -count=1 -v -timeout 20m -parallel 8 -run '^(TestMinutes|TestKills|TestReleaseMinutes|TestReleaseKills)$$' ./internal/lambda
 
 lambda-bench: ## from the start of the function to its first query, beside a bare one, and its memory
 	SKEIN_LAMBDA_BENCH=all go test -count=1 -v -timeout 10m -run '^TestStart$$' ./internal/lambda

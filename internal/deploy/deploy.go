@@ -4,8 +4,10 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/skein-db/skein"
@@ -28,6 +30,13 @@ type Order struct {
 	Factor   float64 // how much longer scripts take here than in the environment before; 0: 1
 	// Until is when nothing more is begun; what is left is for another deployment of the same release. Zero: never.
 	Until time.Time
+	// Again is asked when all that stands in the way may be over in a moment, and has waited when it says to look again.
+	// Who sets it goes on later with what is left, so people are told of the end alone. Nil: never.
+	Again func(context.Context, []pipeline.Reason) bool
+}
+
+func (o *Order) again(ctx context.Context, passing []pipeline.Reason) bool {
+	return o.Again != nil && len(passing) > 0 && o.Again(ctx, passing)
 }
 
 // Outcome is what became of it.
@@ -47,6 +56,34 @@ type Outcome struct {
 // Ready reports whether all targets have everything now.
 func (o *Outcome) Ready() bool {
 	return !o.Decision.Blocked() && len(o.Decision.Rollout.Held) == 0 && (!o.Ran || o.Result.State == pipeline.Finished && len(o.Result.Failed) == 0)
+}
+
+// Passing are the reasons for which not everything was done, where all of them may be over in a moment; else there are none.
+func (o *Outcome) Passing() []pipeline.Reason {
+	if o.Decision.Passing() {
+		return o.Decision.Reasons
+	}
+	if o.Decision.Blocked() || slices.ContainsFunc(o.Result.Reasons, func(r pipeline.Reason) bool { return r.Gate == pipeline.GateHealth }) {
+		return nil
+	}
+	var out []pipeline.Reason
+	for _, d := range o.Result.Done {
+		if d.Err == nil || fleet.Stopped(d.Err) {
+			continue
+		}
+		r := pipeline.Reason{Environment: o.Environment, Target: d.Target, Next: "run the same command again"}
+		switch e, _ := errors.AsType[*skein.Error](d.Err); {
+		case e != nil && e.Kind == skein.KindConnection:
+			r.Gate, r.Passing = pipeline.GateReachable, pipeline.Silent
+		case e != nil && e.Code == "CHANGED":
+			r.Gate, r.Passing = pipeline.GateDeployment, pipeline.AtWork
+		default:
+			return nil
+		}
+		r.Text, _, _ = strings.Cut(d.Target+": "+d.Err.Error(), "\n")
+		out = append(out, r)
+	}
+	return out
 }
 
 // Deploy does it. That gates are closed, or that targets failed, is in the outcome and not in the error.
@@ -100,10 +137,16 @@ func (p *Project) deployment(st station, order Order) *fleet.Deployment {
 
 // carryOut chooses the release, decides, and runs the rollout.
 func (p *Project) carryOut(ctx context.Context, st station, i int, order Order, d *fleet.Deployment, outcome *Outcome) error {
-	chosen, reasons, err := p.choose(ctx, st, i, order, d)
-	if err != nil || len(reasons) > 0 {
-		outcome.Decision.Reasons = reasons
-		return err
+	var chosen loaded
+	var err error
+	for {
+		chosen, outcome.Decision.Reasons, err = p.choose(ctx, st, i, order, d)
+		if err == nil && !outcome.Decision.Blocked() {
+			break
+		}
+		if err != nil || !order.again(ctx, outcome.Passing()) {
+			return err
+		}
 	}
 	d.Release, d.Scripts, outcome.Release = chosen.Release, chosen.scripts, chosen.Release
 	if order.BackTo != "" {
@@ -115,6 +158,19 @@ func (p *Project) carryOut(ctx context.Context, st station, i int, order Order, 
 	if d.Evidence.Approvals, err = p.approvals(ctx, outcome.Release.Name, p.opt.Now()); err != nil && !chosen.bare {
 		return err
 	}
+	evidence := d.Evidence
+	for {
+		d.Evidence = evidence // what else was gathered is of before
+		if err := p.roll(ctx, order, d, outcome); err != nil || !order.again(ctx, outcome.Passing()) {
+			return err
+		}
+	}
+}
+
+// roll decides, and runs the rollout. What targets came to that were done before stays in the outcome.
+func (p *Project) roll(ctx context.Context, order Order, d *fleet.Deployment, outcome *Outcome) (err error) {
+	done := slices.DeleteFunc(outcome.Result.Done, func(d fleet.Done) bool { return d.Err != nil })
+	outcome.Ran, outcome.Result = len(done) > 0, fleet.Result{State: pipeline.Finished, Done: done}
 	if outcome.Decision, outcome.Facts, err = d.Decide(ctx, p.opt.Now); err != nil {
 		return err
 	}
@@ -123,6 +179,7 @@ func (p *Project) carryOut(ctx context.Context, st station, i int, order Order, 
 	}
 	outcome.Ran = true
 	outcome.Result, err = d.Run(ctx, outcome.Decision.Rollout)
+	outcome.Result.Done = append(done, outcome.Result.Done...)
 	return err
 }
 

@@ -49,6 +49,9 @@ func (h *herald) end(ctx context.Context, err error) {
 	if h.order.DryRun || errors.Is(err, context.Canceled) && !o.Ran {
 		return
 	}
+	if h.order.Again != nil && (fleet.Stopped(err) || len(o.Passing()) > 0) { // it goes on
+		return
+	}
 	ctx = context.WithoutCancel(ctx)
 	switch {
 	case o.Decision.Blocked():

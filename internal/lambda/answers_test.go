@@ -197,14 +197,7 @@ func TestOutage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := listener.Addr().String()
-	if err := listener.Close(); err != nil { // now nobody is there
-		t.Fatal(err)
-	}
+	address := free(t)
 	late := strings.Replace(db.URL, net.JoinHostPort(target.Host, fmt.Sprint(target.Port)), address, 1)
 	f := start(t, map[string]string{"dev": late, "reader": "postgres://u:secret-word@shop.cluster-ro-abc.eu-west-1.rds.amazonaws.com/shop"}, broken, lambdatest.Options{
 		Timeout: 20 * time.Second, Env: []string{"SKEIN_LAMBDA_WAKE_TIME=2s"},

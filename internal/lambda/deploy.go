@@ -6,7 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/skein-db/skein"
 	"github.com/skein-db/skein/internal/config"
@@ -26,36 +27,51 @@ func deployment(ctx context.Context, s *Slice) (Answer, error) {
 		return Answer{}, err
 	}
 	r := s.Request
-	order := deploy.Order{Environment: r.Environment, Promote: r.Command == "promote", Until: s.begin, Factor: 1}
-	if order.Release = r.Release; order.Promote {
-		order.Release = ""
+	wait := &waiter{slice: s, pause: 250 * time.Millisecond}
+	order := deploy.Order{Environment: r.Environment, Promote: r.Command == "promote", Release: r.Run.Release, Until: s.begin, Factor: 1, Again: wait.again}
+	if order.Release == "" && !order.Promote {
+		order.Release = r.Release
 	}
-	var outcome *deploy.Outcome
-	_, err = s.run(ctx, func(ctx context.Context) error {
-		return s.awake(ctx, func() (err error) {
-			outcome, err = project.Deploy(ctx, order)
+	var made atomic.Pointer[deploy.Outcome]
+	ended, err := s.run(ctx, func(ctx context.Context) error {
+		return s.awake(ctx, func() error {
+			outcome, err := project.Deploy(ctx, order)
+			made.Store(outcome)
 			return err
 		})
 	})
-	answer, state := s.sum()
-	if outcome == nil {
-		if e, ok := errors.AsType[*skein.Error](err); errors.Is(err, errLetGo) || ok && e.Kind == skein.KindInterrupted {
-			return s.goOn(ctx, answer, state)
-		}
+	outcome := made.Load()
+	wait.end()
+	answer, state := s.sum(outcome)
+	stopped := fleet.Stopped(err) || errors.Is(err, errLetGo) || !ended && errors.Is(err, context.Canceled)
+	switch {
+	case outcome != nil && outcome.Release.Name != "":
+		r.Run.Release = outcome.Release.Name // r.Run is the request's own
+	case stopped && !ended:
+		return answer, &outage{fmt.Errorf("the function's time was up before the releases were read: %w", err)}
+	case outcome == nil && stopped:
+		return s.goOn(ctx, answer, state)
+	case outcome == nil:
 		return answer, infrastructure(err)
 	}
-	answer.Release, answer.Reasons = outcome.Release.Name, reasonsOf(append(outcome.Decision.Reasons, outcome.Result.Reasons...))
+	answer.Release, answer.Reasons = r.Run.Release, reasonsOf(append(outcome.Decision.Reasons, outcome.Result.Reasons...))
 	answer.Left = outcome.Result.Left
+	passing := outcome.Passing()
+	silent := slices.ContainsFunc(passing, func(r pipeline.Reason) bool { return r.Passing == pipeline.Silent })
 	switch {
+	case err != nil && !stopped:
+		return answer, infrastructure(err)
+	case stopped, len(passing) > 0 && (!silent || !ended):
+		state.waiting = state.waiting || len(passing) > 0 && !silent
+		answer.Reasons = reasonsOf(passing) // what else there is has the next invocation to say
+		return s.goOn(ctx, answer, state)
+	case silent:
+		return answer, &outage{errors.New(passing[0].Text)}
 	case outcome.Decision.Blocked():
 		answer.Status = StatusBlocked
-	case fleet.Stopped(err) || errors.Is(err, errLetGo):
-		return s.goOn(ctx, answer, state)
-	case err != nil:
-		return answer, infrastructure(err)
 	case len(outcome.Result.Failed) > 0 || outcome.Result.State == pipeline.Stopped || len(outcome.Decision.Rollout.Held) > 0:
 		answer.Status, answer.Error = StatusFailed, s.failure(outcome)
-	case !outcome.Ran && r.Run.Applied == 0:
+	case len(answer.Applied)+r.Run.Applied == 0:
 		answer.Status = StatusNothing
 	}
 	return answer, nil
@@ -102,17 +118,12 @@ func (s *Slice) project(ctx context.Context) (*deploy.Project, error) {
 	})
 }
 
-// arranging guards the records: targets begin side by side.
-var arranging sync.Mutex
-
+// arrangeTarget is Arrange for a target of several.
 func (s *Slice) arrangeTarget(target string, cfg skein.Config) (skein.Config, error) {
-	arranging.Lock()
-	defer arranging.Unlock()
-	cfg, err := s.Arrange(cfg, true)
+	cfg, rec, err := s.arrange(cfg, true)
 	if err == nil {
-		rec := s.records[len(s.records)-1]
 		rec.mu.Lock()
-		rec.about.target = target
+		rec.name, rec.about.target, rec.behind = target, target, nil
 		rec.mu.Unlock()
 	}
 	return cfg, err
@@ -123,6 +134,9 @@ func (s *Slice) told(event fleet.Event) {
 	log := s.log.logger
 	switch e := event.(type) {
 	case fleet.Decided:
+		if e.Decision.Passing() {
+			return // whoever waits for it tells
+		}
 		for _, r := range e.Decision.Reasons {
 			log.Warn("blocked", "gate", string(r.Gate), "target", r.Target, "why", r.Text, "next", r.Next)
 		}
@@ -137,25 +151,6 @@ func (s *Slice) told(event fleet.Event) {
 	case fleet.Warned:
 		log.Warn(e.Text)
 	}
-}
-
-// sum adds up what the runs on all targets did.
-func (s *Slice) sum() (Answer, slice) {
-	answer := Answer{Status: StatusSucceeded}
-	var all slice
-	for _, rec := range s.records {
-		state, applied, version, _ := rec.state()
-		answer.Applied, answer.Version = append(answer.Applied, applied...), version
-		answer.Pending += max(state.left, 0)
-		all.applied += state.applied
-		all.begun = append(all.begun, state.begun...)
-		all.waiting = all.waiting || state.waiting
-		all.left += max(state.left, 0)
-		if all.attached == "" {
-			all.attached = state.attached
-		}
-	}
-	return answer, all
 }
 
 // failure words the first target that failed, and says how many did.

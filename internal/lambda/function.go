@@ -78,6 +78,8 @@ func (f *Function) handle(ctx context.Context, c call, payload []byte) (json.Raw
 	switch {
 	case event.Form == Queue:
 		return json.Marshal(redelivery(again))
+	case len(outages) == 1:
+		return nil, outages[0]
 	case len(outages) > 0:
 		return nil, errors.Join(outages...)
 	case len(answers) == 0:

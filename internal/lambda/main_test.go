@@ -129,6 +129,19 @@ func (f *function) story() string {
 
 func matches(pattern, text string) bool { return regexp.MustCompile(pattern).MatchString(text) }
 
+// free is an address at which nobody is.
+func free(t testing.TB) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := listener.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return listener.Addr().String()
+}
+
 // relay lets a server be reached under another address.
 func relay(t testing.TB, address, to string) {
 	t.Helper()

@@ -33,6 +33,9 @@ func migrate(ctx context.Context, s *Slice) (Answer, error) {
 		s.lookBehind(ctx, cfg, rec)
 	}
 	state, applied, version, where := rec.state()
+	if !ended {
+		state.begun = append(state.begun, rec.unseen()...)
+	}
 	answer := Answer{Status: StatusSucceeded, Target: where.target, Applied: applied, Version: version, Pending: max(state.left, 0)}
 	switch e, _ := errors.AsType[*skein.Error](err); {
 	case err == nil:
@@ -96,7 +99,7 @@ func (s *Slice) awake(ctx context.Context, do func() error) error {
 		if !mayWake(err) || ctx.Err() != nil || s.function.now().Add(wait).After(until) {
 			return err
 		}
-		s.log.logger.Warn("the database does not answer; trying again", "error", err.Error(), "milliseconds", wait.Milliseconds())
+		s.log.logger.Warn("what the run needs does not answer; trying again", "error", err.Error(), "milliseconds", wait.Milliseconds())
 		select {
 		case <-time.After(wait/2 + rand.N(wait)):
 		case <-ctx.Done():

@@ -16,6 +16,7 @@ import (
 type record struct {
 	log   *log
 	about about
+	name  string // the target's, of a deployment
 
 	mu       sync.Mutex
 	applied  []Applied
@@ -157,6 +158,21 @@ func (r *record) cannotStay() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return len(r.begun) > 0 && r.attached != ""
+}
+
+// unseen are the scripts whose end the server has seen, and of which there was no time to ask: the next invocation does.
+func (r *record) unseen() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.ended)
+}
+
+// over says that a run has ended which is not the last on this target: what was left then is no more to be told.
+func (r *record) over() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.tellWait()
+	r.begun, r.attached, r.left = nil, "", -1
 }
 
 // state gives what is known so far.

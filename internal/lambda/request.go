@@ -52,7 +52,10 @@ type Run struct {
 	Applied int `json:"applied,omitempty"`
 	// Idle is how many invocations in a row began a script and finished none.
 	Idle int `json:"idle,omitempty"`
-	// Begun are the scripts that the invocation before left behind while the server worked on them.
+	// Release is what a deployment has chosen: it stays with it, whatever arrives meanwhile.
+	Release string `json:"release,omitempty"`
+	// Begun are the scripts that the invocation before left behind while the server worked on them; of a deployment each with
+	// its target, "north/V2__fill.sql".
 	Begun []string `json:"begun,omitempty"`
 	// Command is the id of the command that SSM runs; with Via.
 	Command string `json:"command,omitempty"`
@@ -84,6 +87,9 @@ func decodeRequest(text []byte) (Request, error) {
 		return r, fmt.Errorf(`via is %q: "ssm" is the only other way`, r.Via)
 	case r.Continue != "" && r.Continue != "invoke" && r.Continue != "answer":
 		return r, fmt.Errorf(`continue is %q: "invoke" or "answer"`, r.Continue)
+	}
+	if r.Command == "promote" && r.Release != "" && !r.Arrived {
+		return r, errors.New("promote takes the release that the environment before has proved, and no other: deploy takes one by name")
 	}
 	if strings.ContainsAny(r.Release, ",/\\\n") {
 		return r, fmt.Errorf("%q is no name of a release", r.Release)

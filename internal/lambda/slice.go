@@ -33,6 +33,7 @@ type Slice struct {
 	whole    time.Duration // that a slice has for a script, if it begins with it
 	leash    leash
 	records  []*record
+	keeping  sync.Mutex // of records: targets begin side by side
 	once     sync.Once
 	proxy    atomic.Bool // the target is behind RDS Proxy
 }
@@ -108,12 +109,19 @@ func (s *Slice) settle(o *Opened) {
 // statements outlive the function where they can, and its events become logs and metrics. writes says that it changes the
 // target.
 func (s *Slice) Arrange(cfg skein.Config, writes bool) (skein.Config, error) {
+	cfg, _, err := s.arrange(cfg, writes)
+	return cfg, err
+}
+
+func (s *Slice) arrange(cfg skein.Config, writes bool) (skein.Config, *record, error) {
 	connection := cfg.Connection
 	if connection == nil {
-		return cfg, errors.New("the target has no address")
+		return cfg, nil, errors.New("the target has no address")
 	}
 	rec := newRecord(s.log, about{environment: s.Request.Environment, run: s.Request.Run.ID}, s.Request.Run.Begun, s)
+	s.keeping.Lock()
 	s.records = append(s.records, rec)
+	s.keeping.Unlock()
 	cfg.Report, cfg.NoProgress, cfg.Detach = rec.hear, true, true
 	cfg.Admit = func(u skein.Upcoming) error {
 		seconds := s.Request.Expected[u.Script.Path]
@@ -141,7 +149,14 @@ func (s *Slice) Arrange(cfg skein.Config, writes bool) (skein.Config, error) {
 		s.once.Do(func() { s.warnOf(c) })
 		return c, nil
 	}
-	return cfg, nil
+	return cfg, rec, nil
+}
+
+// heard are the records so far.
+func (s *Slice) heard() []*record {
+	s.keeping.Lock()
+	defer s.keeping.Unlock()
+	return slices.Clone(s.records)
 }
 
 // attached is why a script ends with the function, as the library says, or because of the address.
@@ -177,7 +192,7 @@ func (s *Slice) run(ctx context.Context, do func(context.Context) error) (ended 
 		return true, err
 	case <-timer.C:
 	}
-	if slices.ContainsFunc(s.records, (*record).cannotStay) {
+	if slices.ContainsFunc(s.heard(), (*record).cannotStay) {
 		// Left to itself it would work on for nothing, and hold its locks.
 		cancel()
 		orderly := time.NewTimer(s.call.deadline.Sub(s.letGo) / 3)

@@ -128,7 +128,12 @@ func TestKills(t *testing.T) {
 		// They wait for the server most of their time, so some go on at the same time.
 		var batch []func()
 		for range min(atOnce, moments-begun) {
-			batch = append(batch, killed(t, random.IntN(2), time.Duration(1+random.IntN(1300))*time.Millisecond))
+			batch = append(batch, killedRun(t, random.IntN(2), time.Duration(1+random.IntN(1300))*time.Millisecond, func(files map[string]string, o lambdatest.Options) (*pgtest.DB, *function) {
+				db := pgtest.New(t)
+				f := start(t, map[string]string{"dev": db.URL}, files, o)
+				f.Send(`{"command": "migrate", "environment": "dev"}`)
+				return db, f
+			}))
 		}
 		for _, end := range batch {
 			end()
@@ -136,33 +141,23 @@ func TestKills(t *testing.T) {
 	}
 }
 
-// killed begins a run whose which-th invocation, or the next that lasts so long, is killed after a time, and gives what waits for its end and judges it.
-func killed(t *testing.T, which int, after time.Duration) func() {
-	db := pgtest.New(t)
+// killedRun begins a run whose which-th invocation, or the next that lasts so long, is killed after a time, and gives what waits for its end and judges it.
+func killedRun(t *testing.T, which int, after time.Duration, begin func(map[string]string, lambdatest.Options) (*pgtest.DB, *function)) func() {
 	files := slow(6, 300*time.Millisecond)
 	files["sql/V3.1__outside.sql"] = "create index concurrently ran_script on ran (script);"
 	files["sql/V4__slow.sql"] = "insert into ran select 4 from pg_sleep(2.5);"
-	f := start(t, map[string]string{"dev": db.URL}, files, lambdatest.Options{Timeout: 2 * time.Second, Kill: func(i int) time.Duration {
+	db, f := begin(files, lambdatest.Options{Timeout: 2 * time.Second, Kill: func(i int) time.Duration {
 		if i >= which {
 			return after
 		}
 		return 0
 	}})
-	f.Send(`{"command": "migrate", "environment": "dev"}`)
 	return func() {
 		f.Wait(2 * time.Minute)
 		if got := db.Value(t, "select string_agg(script::text, ' ' order by at) || ', ' || (select count(*) from flyway_schema_history where success) from ran"); got != "1 2 3 4 5 6, 8" {
 			t.Errorf("invocation %d killed after %s: %s\n%s", which, after, got, f.story())
 		}
-		runs, deaths := map[string]bool{}, 0
-		for _, a := range f.answers() {
-			runs[a.Run] = true
-		}
-		for _, i := range f.Invocations() {
-			if i.End == lambdatest.Killed {
-				deaths++
-			}
-		}
+		runs, deaths := f.runs(), f.killed()
 		if deaths < 1 || len(runs) != 1 || len(f.finished()) < 1 || len(f.DeadLetters()) > 0 {
 			t.Errorf("invocation %d killed after %s: %d run ids, finished %v\n%s", which, after, len(runs), f.finished(), f.story())
 		}

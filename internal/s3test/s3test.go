@@ -43,6 +43,12 @@ type Server struct {
 // New starts a server that ends with the test. Where versitygw cannot be had the test is skipped and says so.
 func New(t testing.TB) *Server {
 	t.Helper()
+	return Of(t, "us-east-1", "owner", "owner-secret")
+}
+
+// Of is New with a region and an owner of one's own choice: for programs whose credentials are given.
+func Of(t testing.TB, region, access, secret string) *Server {
+	t.Helper()
 	program, err := binary()
 	if err != nil {
 		if os.Getenv(Required) == "required" {
@@ -50,7 +56,7 @@ func New(t testing.TB) *Server {
 		}
 		t.Skipf("no S3 to test with: versitygw: %v", err)
 	}
-	s := &Server{Region: "us-east-1", Access: "owner", Secret: "owner-secret", t: t}
+	s := &Server{Region: region, Access: access, Secret: secret, t: t}
 	for try := range 5 { // the port was free a moment ago; where there are no extended attributes they lie in files
 		if err = s.start(program, try > 1); err == nil {
 			return s

@@ -24,6 +24,8 @@ type Options struct {
 	Dir     string        // the folder of the zip
 	Env     []string      // "NAME=value", beside those that Lambda sets
 	Timeout time.Duration // the function's limit; 0 means 3 s, as there
+	// NoToken says that the credentials are a user's, who has no session token: imitations of S3 refuse one.
+	NoToken bool
 	// Concurrency is how many invocations there may be at a time (ReservedConcurrentExecutions); 0 means 10.
 	Concurrency int
 	// Kill says after what time of its work the n-th invocation (from 0) is killed, as when the machine under it breaks;
@@ -118,7 +120,7 @@ func (e *Emulator) invokeAPI(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		return
 	}
-	if err := VerifySignature(r, body, "lambda"); err != nil {
+	if err := verify(r, body, "lambda", e.token()); err != nil {
 		w.Header().Set("X-Amzn-Errortype", "InvalidSignatureException")
 		w.WriteHeader(http.StatusForbidden)
 		fmt.Fprintf(w, `{"message":%q}`, err)
@@ -171,6 +173,14 @@ func (e *Emulator) Send(payload string) string {
 		}
 	}()
 	return id
+}
+
+// token is what the function's credentials have beside their keys.
+func (e *Emulator) token() string {
+	if e.options.NoToken {
+		return ""
+	}
+	return SessionToken
 }
 
 func (e *Emulator) begin() string {

@@ -50,7 +50,7 @@ func (e *Emulator) launch() (*sandbox, error) {
 	s.process.Env = append([]string{
 		"AWS_LAMBDA_RUNTIME_API=" + s.api.Listener.Addr().String(), "AWS_LAMBDA_FUNCTION_NAME=" + Name, "AWS_LAMBDA_FUNCTION_VERSION=$LATEST",
 		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE=256", "AWS_REGION=" + Region, "AWS_ACCESS_KEY_ID=" + AccessKey, "AWS_SECRET_ACCESS_KEY=" + SecretKey,
-		"AWS_SESSION_TOKEN=" + SessionToken, "LAMBDA_TASK_ROOT=" + o.Dir, "AWS_ENDPOINT_URL_LAMBDA=" + e.api.URL, "PATH=/usr/bin:/bin", "TZ=:UTC",
+		"AWS_SESSION_TOKEN=" + e.token(), "LAMBDA_TASK_ROOT=" + o.Dir, "AWS_ENDPOINT_URL_LAMBDA=" + e.api.URL, "PATH=/usr/bin:/bin", "TZ=:UTC",
 	}, o.Env...)
 	// Into the file itself: what is written before an answer is there when the answer is.
 	s.process.Stdout, s.process.Stderr = e.logs, e.logs

@@ -19,6 +19,10 @@ var signedHeaders = regexp.MustCompile(`SignedHeaders=([a-z0-9;-]+)`)
 
 // VerifySignature says what is wrong with the signature of a call to a service, which has to be the function's.
 func VerifySignature(r *http.Request, body []byte, service string) error {
+	return verify(r, body, service, SessionToken)
+}
+
+func verify(r *http.Request, body []byte, service, token string) error {
 	given := r.Header.Get("Authorization")
 	m := signedHeaders.FindStringSubmatch(given)
 	if m == nil {
@@ -39,7 +43,7 @@ func VerifySignature(r *http.Request, body []byte, service string) error {
 		}
 	}
 	sum := sha256.Sum256(body)
-	credentials := aws.Credentials{AccessKeyID: AccessKey, SecretAccessKey: SecretKey, SessionToken: SessionToken}
+	credentials := aws.Credentials{AccessKeyID: AccessKey, SecretAccessKey: SecretKey, SessionToken: token}
 	if err := v4.NewSigner().SignHTTP(context.Background(), credentials, again, hex.EncodeToString(sum[:]), service, Region, when); err != nil {
 		return err
 	}
