@@ -111,6 +111,9 @@ barePrefixQuiet = "0"
 `, dev.URL, qa.URL)}, lambdatest.Options{Timeout: 20 * time.Second, Env: env})
 	ask(t, f, `{"command": "migrate", "environment": "dev", "release": "1"}`, `"status":"succeeded"`)
 	ask(t, f, `{"command": "migrate", "environment": "qa"}`, `"status":"succeeded"`)
+	ask(t, f, `{"command": "deploy", "environment": "dev"}`, `"status":"nothing"`)
+	ask(t, f, `{"command": "promote", "environment": "qa"}`, `"status":"nothing"`)
+	ask(t, f, `{"command": "status"}`, `"release":"1"`)
 }
 
 // onHost has the function run a command on a host, log in with a secret, go on by itself, and ask for the last success.

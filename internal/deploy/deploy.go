@@ -71,19 +71,28 @@ func (o *Outcome) Passing() []pipeline.Reason {
 		if d.Err == nil || fleet.Stopped(d.Err) {
 			continue
 		}
-		r := pipeline.Reason{Environment: o.Environment, Target: d.Target, Next: "run the same command again"}
-		switch e, _ := errors.AsType[*skein.Error](d.Err); {
-		case e != nil && e.Kind == skein.KindConnection:
-			r.Gate, r.Passing = pipeline.GateReachable, pipeline.Silent
-		case e != nil && e.Code == "CHANGED":
-			r.Gate, r.Passing = pipeline.GateDeployment, pipeline.AtWork
-		default:
+		r := pipeline.Reason{Gate: pipeline.GateReachable, Environment: o.Environment, Target: d.Target, Next: "run the same command again", Passing: Passes(d.Err)}
+		switch r.Passing {
+		case "":
 			return nil
+		case pipeline.AtWork:
+			r.Gate = pipeline.GateDeployment
 		}
 		r.Text, _, _ = strings.Cut(d.Target+": "+d.Err.Error(), "\n")
 		out = append(out, r)
 	}
 	return out
+}
+
+// Passes says why what a target failed with may be over in a moment; "": it will not be.
+func Passes(err error) pipeline.Passing {
+	switch e, _ := errors.AsType[*skein.Error](err); {
+	case e != nil && e.Kind == skein.KindConnection:
+		return pipeline.Silent
+	case e != nil && e.Code == "CHANGED": // somebody was quicker
+		return pipeline.AtWork
+	}
+	return ""
 }
 
 // Deploy does it. That gates are closed, or that targets failed, is in the outcome and not in the error.

@@ -145,7 +145,7 @@ func (s *Slice) told(event fleet.Event) {
 	case fleet.HealthAsked:
 		log.Info("health", "wave", e.Wave+1, "well", e.Answer.Yes, "answer", e.Answer.Text)
 	case fleet.TargetDone:
-		if e.Err != nil && !fleet.Stopped(e.Err) {
+		if e.Err != nil && !fleet.Stopped(e.Err) && deploy.Passes(e.Err) == "" {
 			log.Error("target failed", "target", e.Target, "error", e.Err.Error())
 		}
 	case fleet.Warned:

@@ -2,9 +2,12 @@ package lambda_test
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"strings"
@@ -31,7 +34,7 @@ func bucketFor(t testing.TB) *s3test.Server {
 }
 
 // shop is a function with the pipeline dev, qa, and releases below a prefix of the bucket.
-func shop(t testing.TB, s3 *s3test.Server, prefix, dev, qa string, files map[string]string, o lambdatest.Options) *function {
+func shop(t testing.TB, s3 *s3test.Server, prefix, dev, qa string, files map[string]string, o lambdatest.Options, more ...string) *function {
 	t.Helper()
 	o.NoToken, o.Env = true, append(o.Env, "AWS_ENDPOINT_URL_S3="+s3.Endpoint)
 	f := start(t, nil, files, o)
@@ -44,7 +47,8 @@ locations = ["filesystem:sql"]
 [skein]
 pipeline = ["dev", "qa"]
 releases = "s3://%s/%s"
-`, dev, qa, bucket, prefix))
+%s
+`, dev, qa, bucket, prefix, strings.Join(more, "\n")))
 	return f
 }
 
@@ -57,7 +61,7 @@ func (f *function) release(s3 *s3test.Server, name string) {
 	}
 	for _, verb := range []string{"create", "push"} {
 		command := exec.Command(program, "release", verb, name)
-		command.Dir, command.Env = f.dir, append(os.Environ(), s3.Env()...)
+		command.Dir, command.Env = f.dir, append(s3.Env(), "PATH="+os.Getenv("PATH"), "HOME="+f.dir)
 		if out, err := command.CombinedOutput(); err != nil {
 			f.t.Fatalf("release %s: %v\n%s", verb, err, out)
 		}
@@ -116,6 +120,15 @@ func TestReleases(t *testing.T) {
 	t.Parallel()
 	s3, dev, qa := bucketFor(t), pgtest.New(t), pgtest.On(t, pgtest.Server(t, nil))
 	var armed atomic.Bool
+	posts := make(chan string, 100)
+	told := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		var post struct{ Event, Environment string }
+		if err := json.NewDecoder(r.Body).Decode(&post); err != nil {
+			t.Error(err)
+		}
+		posts <- post.Event + " " + post.Environment
+	}))
+	defer told.Close()
 	files := slow(5, 300*time.Millisecond)
 	files["sql/V3__slow.sql"] = "insert into ran select 3 from pg_sleep(2.5);"
 	f := shop(t, s3, "db", dev.URL, qa.URL, files, lambdatest.Options{Timeout: 2 * time.Second, Kill: func(int) time.Duration {
@@ -123,7 +136,7 @@ func TestReleases(t *testing.T) {
 			return 500 * time.Millisecond
 		}
 		return 0
-	}})
+	}}, "[skein.notify]", fmt.Sprintf("webhook = %q", told.URL), `webhookSecret = "a-secret"`)
 	f.release(s3, "r1")
 	f.Send(arrived("db", "r1"))
 	f.Send(arrived("db", "r1"))
@@ -171,6 +184,14 @@ func TestReleases(t *testing.T) {
 	}
 	if a := f.ask(arrived("db", "r1")); a.Status != lambda.StatusNothing {
 		t.Errorf("delivered again: %+v", a)
+	}
+	close(posts)
+	events := map[string]int{}
+	for post := range posts {
+		events[post]++
+	}
+	if events["done dev"] == 0 || events["done qa"] != 1 || len(events) != 2 {
+		t.Errorf("people were told %v: a run that goes on is no end", events)
 	}
 	a := f.ask(`{"command": "status"}`)
 	if len(a.Targets) != 2 || a.Targets[0].Release != "r1" || a.Targets[1].Release != "r1" || cmp.Or(a.Targets[0].Unreachable, a.Targets[1].Unreachable) != "" {

@@ -39,9 +39,9 @@ func (w *waiter) again(ctx context.Context, reasons []pipeline.Reason) bool {
 		return false
 	}
 	if r.Passing == pipeline.AtWork {
-		s.log.logger.Info("waiting for a lock", "of", r.Target, "why", r.Text, "waitedMs", now.Sub(w.work).Milliseconds())
+		s.log.logger.Info("waiting for a lock", "target", r.Target, "holder", r.Text, "waitedMs", now.Sub(w.work).Milliseconds())
 	} else {
-		s.log.logger.Warn("a target does not answer; trying again", "of", r.Target, "error", r.Text, "milliseconds", pause.Milliseconds())
+		s.log.logger.Warn("a target does not answer; trying again", "target", r.Target, "error", r.Text, "milliseconds", pause.Milliseconds())
 	}
 	select {
 	case <-time.After(pause):
@@ -94,24 +94,32 @@ func (s *Slice) sum(outcome *deploy.Outcome) (Answer, slice) {
 	for _, n := range left {
 		answer.Pending += n
 	}
-	if outcome != nil && (all.left >= 0 || len(outcome.Passing()) == 0) { // else the next invocation looks
+	if outcome != nil {
 		late := s.late(outcome, left)
+		for _, a := range late {
+			if len(answer.Applied) == 0 && a.Version != "" {
+				answer.Version = a.Version
+			}
+		}
 		answer.Applied, all.applied = append(late, answer.Applied...), all.applied+len(late)
 	}
 	return answer, all
 }
 
-// late are the scripts that the invocation before had left to the server and that were there when this one asked.
+// late are the scripts that the invocation before had left to the server and that were there when this one asked. It takes them
+// out of the run's list: they are told once.
 func (s *Slice) late(outcome *deploy.Outcome, left map[string]int) []Applied {
 	var out []Applied
+	run := s.Request.Run
 	for _, t := range outcome.Facts {
 		if t.Environment != outcome.Environment {
 			continue
 		}
-		rec := newRecord(s.log.with("target", t.Identity.Database), about{s.Request.Environment, t.Identity.Database, s.Request.Run.ID}, nil, s)
+		rec := newRecord(s.log.with("target", t.Identity.Database), about{s.Request.Environment, t.Identity.Database, run.ID}, nil, s)
 		rec.left = left[t.Name]
 		for _, row := range t.Applied {
-			if row.Success && slices.Contains(s.Request.Run.Begun, t.Name+"/"+row.Script) {
+			if at := slices.Index(run.Begun, t.Name+"/"+row.Script); at >= 0 && row.Success {
+				run.Begun = slices.Delete(run.Begun, at, at+1)
 				rec.add(Applied{Script: row.Script, Version: row.Version.String(), Milliseconds: row.Duration.Milliseconds(), Detached: true})
 			}
 		}
