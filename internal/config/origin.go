@@ -2,9 +2,12 @@ package config
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/skein-db/skein/internal/secret"
 )
 
 // OriginKind says what kind of place a value came from.
@@ -61,6 +64,8 @@ type Mistake struct {
 	Hint   string // what to do about it; may be empty
 	// Code is the one that Flyway 13 gives this mistake, "" for CONFIGURATION.
 	Code string
+	// Silent says that a place which was asked for it did not answer, so that the same may be right in a moment.
+	Silent bool
 }
 
 // Codes of mistakes that are not CONFIGURATION. Fault is Flyway's for an
@@ -97,6 +102,11 @@ func (ms Mistakes) Error() string {
 }
 
 // err is ms as an error, nil when there is none.
+// Is answers errors.Is for secret.ErrSilent: all that is wrong is that somebody did not answer.
+func (ms Mistakes) Is(target error) bool {
+	return target == secret.ErrSilent && len(ms) > 0 && !slices.ContainsFunc(ms, func(m Mistake) bool { return !m.Silent })
+}
+
 func (ms Mistakes) err() error {
 	if len(ms) == 0 {
 		return nil
@@ -130,7 +140,13 @@ func (f *findings) mistake(o Origin, key, hint, format string, args ...any) {
 
 // coded is a mistake with a code of its own.
 func (f *findings) coded(code string, o Origin, key, hint, format string, args ...any) {
-	f.mistakes = append(f.mistakes, Mistake{Origin: o, Key: key, Text: fmt.Sprintf(format, args...), Hint: hint, Code: code})
+	m := Mistake{Origin: o, Key: key, Text: fmt.Sprintf(format, args...), Hint: hint, Code: code}
+	for _, arg := range args {
+		if err, is := arg.(error); is && errors.Is(err, secret.ErrSilent) {
+			m.Silent = true
+		}
+	}
+	f.mistakes = append(f.mistakes, m)
 }
 
 func (f *findings) warn(o Origin, format string, args ...any) {

@@ -14,6 +14,7 @@ import (
 	"github.com/skein-db/skein/internal/fleet"
 	"github.com/skein-db/skein/internal/pipeline"
 	"github.com/skein-db/skein/internal/release"
+	"github.com/skein-db/skein/internal/secret"
 )
 
 // Order is what somebody wants deployed.
@@ -87,7 +88,7 @@ func (o *Outcome) Passing() []pipeline.Reason {
 // Passes says why what a target failed with may be over in a moment; "": it will not be.
 func Passes(err error) pipeline.Passing {
 	switch e, _ := errors.AsType[*skein.Error](err); {
-	case e != nil && e.Kind == skein.KindConnection:
+	case e != nil && e.Kind == skein.KindConnection, errors.Is(err, secret.ErrSilent):
 		return pipeline.Silent
 	case e != nil && e.Code == "CHANGED": // somebody was quicker
 		return pipeline.AtWork

@@ -9,6 +9,7 @@ import (
 
 	"github.com/skein-db/skein"
 	"github.com/skein-db/skein/internal/pipeline"
+	"github.com/skein-db/skein/internal/secret"
 	"github.com/skein-db/skein/migration"
 )
 
@@ -61,7 +62,7 @@ func factsOf(environment string, target Target, s *skein.SurveyResult, err error
 	if err != nil {
 		f.Unreachable = firstLine(err)
 		e, ok := errors.AsType[*skein.Error](err)
-		f.Silent = ok && e.Kind == skein.KindConnection
+		f.Silent = ok && e.Kind == skein.KindConnection || errors.Is(err, secret.ErrSilent)
 		return f
 	}
 	f.Identity, f.Key = identity(s.Identity), s.Identity.Key()

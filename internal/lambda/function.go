@@ -117,6 +117,9 @@ func (f *Function) one(ctx context.Context, c call, item Item, index int) (Answe
 	}
 	s := &Slice{Request: item.Request.begin(fallback, f.now()), function: f, call: c, log: l}
 	opened, err := s.open(ctx)
+	if errors.Is(err, secret.ErrSilent) {
+		return s.out(err)
+	}
 	if err != nil {
 		if s.Request.Environment == "" {
 			s.Request.Environment = "default"
@@ -132,14 +135,19 @@ func (f *Function) one(ctx context.Context, c call, item Item, index int) (Answe
 	default:
 		answer, err = command(ctx, s)
 	}
-	if _, ok := errors.AsType[*outage](err); ok {
-		s.log.logger.Error("the function cannot do its work", "error", err.Error())
-		return Answer{}, errors.New(s.log.mask(err.Error()))
+	if _, ok := errors.AsType[*outage](err); ok || errors.Is(err, secret.ErrSilent) {
+		return s.out(err)
 	}
 	if err != nil {
 		answer = failed(s.Request, err, s.log.mask)
 	}
 	return s.end(answer), nil
+}
+
+// out is the end of an invocation that could not do its work, which Lambda tries again.
+func (s *Slice) out(err error) (Answer, error) {
+	s.log.logger.Error("the function cannot do its work", "error", err.Error())
+	return Answer{}, errors.New(s.log.mask(err.Error()))
 }
 
 // commands are those that a request may name, by their names.

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/skein-db/skein"
+	"github.com/skein-db/skein/internal/secret"
 )
 
 // readWrite is libpq's target_session_attrs=read-write.
@@ -46,7 +47,7 @@ func migrate(ctx context.Context, s *Slice) (Answer, error) {
 		return answer, nil
 	case !ended, e != nil && (e.Kind == skein.KindInterrupted):
 		return s.goOn(ctx, answer, state)
-	case e != nil && e.Kind == skein.KindConnection:
+	case e != nil && e.Kind == skein.KindConnection, errors.Is(err, secret.ErrSilent):
 		return answer, &outage{err}
 	}
 	answer.Status, answer.Error = StatusFailed, faultOf(err, s.log.mask)
@@ -194,7 +195,7 @@ func validate(ctx context.Context, s *Slice) (Answer, error) {
 
 // infrastructure sets errors apart that have nothing to do with scripts.
 func infrastructure(err error) error {
-	if e, ok := errors.AsType[*skein.Error](err); errors.Is(err, errLetGo) || ok && e.Kind == skein.KindConnection {
+	if e, ok := errors.AsType[*skein.Error](err); errors.Is(err, errLetGo) || errors.Is(err, secret.ErrSilent) || ok && e.Kind == skein.KindConnection {
 		return &outage{err}
 	}
 	return err

@@ -304,6 +304,52 @@ func TestReleaseOutage(t *testing.T) {
 	}
 }
 
+// TestSecretOutage: that nobody answers for a secret is no mistake in the settings, whatever asks for it.
+func TestSecretOutage(t *testing.T) {
+	t.Parallel()
+	dev := pgtest.New(t)
+	address := free(t)
+	f := start(t, nil, map[string]string{"sql/V1__a.sql": "create table a (id int);"}, lambdatest.Options{
+		Timeout: 20 * time.Second, Env: []string{"SKEIN_LAMBDA_WAKE_TIME=300ms", "AWS_ENDPOINT_URL_SECRETS_MANAGER=http://" + address},
+	})
+	f.write("skein.toml", `[environments.dev]
+url = "aws-secretsmanager:shop/dev"
+[skein]
+pipeline = ["dev"]
+releases = "filesystem:releases"
+`)
+	f.push("r1")
+	events := []string{`{"command": "migrate", "environment": "dev"}`, `{"command": "info", "environment": "dev"}`, `{"command": "deploy", "environment": "dev"}`}
+	for _, event := range events {
+		if text, ok := f.Invoke(event); ok || !strings.Contains(text, "does not answer") {
+			t.Errorf("%s: %t %s", event, ok, text)
+		}
+	}
+	if m := f.metrics(); m["RunFailed"]+m["RunBlocked"] != 0 {
+		t.Errorf("an outage counts as the end of a run: %v", m)
+	}
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	there := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		text, err := json.Marshal(map[string]string{"SecretString": dev.URL})
+		if err != nil {
+			t.Error(err)
+		}
+		_, _ = w.Write(text) // the function tells when it misses it
+	}))
+	_ = there.Listener.Close() // another is its
+	there.Listener = listener
+	there.Start()
+	defer there.Close()
+	for _, event := range events {
+		if a := f.ask(event); a.Error != nil {
+			t.Errorf("%s: %+v %+v", event, a, a.Error)
+		}
+	}
+}
+
 // TestReleaseMinutes is a release of a minute, with a statement of twelve seconds, under a limit of five, by arrival to dev and
 // by promotion to qa, on two servers; each event comes twice.
 func TestReleaseMinutes(t *testing.T) {

@@ -152,7 +152,7 @@ func (d *door) addCoded(code, key string, err error) {
 		all = joined.Unwrap()
 	}
 	for _, err := range all {
-		m := config.Mistake{Origin: d.settings.Origin(key), Key: key, Text: err.Error(), Code: code}
+		m := config.Mistake{Origin: d.settings.Origin(key), Key: key, Text: err.Error(), Code: code, Silent: errors.Is(err, secret.ErrSilent)}
 		if e, ok := errors.AsType[*migration.Error](err); ok {
 			m.Hint = e.Hint
 		}

@@ -130,12 +130,12 @@ func call(request *http.Request) (status int, body []byte, err error) {
 		if failed, ok := errors.AsType[*url.Error](err); ok {
 			err = failed.Err
 		}
-		return 0, nil, fmt.Errorf("%s does not answer: %w", request.URL.Host, err)
+		return 0, nil, secret.Silent(fmt.Errorf("%s does not answer: %w", request.URL.Host, err))
 	}
 	defer response.Body.Close()
 	body, err = io.ReadAll(io.LimitReader(response.Body, maxAnswer))
 	if err != nil {
-		return 0, nil, fmt.Errorf("the answer broke off: %w", err)
+		return 0, nil, secret.Silent(fmt.Errorf("the answer broke off: %w", err))
 	}
 	return response.StatusCode, body, nil
 }
@@ -155,10 +155,15 @@ func (of api) refusal(status int, body []byte) error {
 		return fmt.Errorf("there is no such %s in this region and account", of.thing)
 	case "AccessDeniedException":
 		return fmt.Errorf("%s (the permission is %s, and kms:Decrypt for a key of one's own)", text, of.permission)
-	case "":
-		return fmt.Errorf("%s (status %d)", text, status)
 	}
-	return fmt.Errorf("%s: %s", kind, text)
+	err := fmt.Errorf("%s: %s", kind, text)
+	if kind == "" {
+		err = fmt.Errorf("%s (status %d)", text, status)
+	}
+	if status >= 500 || strings.HasPrefix(kind, "Throttling") { // it is there, and has no time
+		err = secret.Silent(err)
+	}
+	return err
 }
 
 func (a Account) get(name string) string {

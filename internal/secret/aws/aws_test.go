@@ -4,6 +4,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -15,6 +16,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/skein-db/skein/internal/secret"
 	"github.com/skein-db/skein/internal/secret/aws"
 )
 
@@ -118,7 +120,15 @@ func service(t *testing.T) *httptest.Server {
 			fmt.Fprint(w, answer)
 			return
 		}
+		if string(body) == `{"SecretId":"down"}` {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
 		w.WriteHeader(http.StatusBadRequest)
+		if string(body) == `{"SecretId":"busy"}` {
+			fmt.Fprint(w, `{"__type":"ThrottlingException","message":"Rate exceeded"}`)
+			return
+		}
 		if string(body) == `{"SecretId":"forbidden"}` {
 			fmt.Fprint(w, `{"__type":"com.amazonaws#AccessDeniedException","Message":"User is not authorized"}`)
 			return
@@ -162,6 +172,8 @@ func TestRead(t *testing.T) {
 		{"wrong keys", []string{"AWS_ACCESS_KEY_ID=AKIDENV", "AWS_SECRET_ACCESS_KEY=other"}, "shop/prod", "shop/prod: InvalidSignatureException: the signature is wrong"},
 		{"no such secret", env, "none", "none: there is no such secret in this region and account"},
 		{"not allowed", env, "forbidden", "forbidden: User is not authorized (the permission is secretsmanager:GetSecretValue, and kms:Decrypt for a key of one's own)"},
+		{"busy", env, "busy", "busy: ThrottlingException: Rate exceeded"},
+		{"down", env, "down", "down: Service Unavailable (status 503)"},
 		{"bytes", env, "binary", "binary: it holds bytes, not text (SecretBinary)"},
 		{"a profile without keys", []string{"AWS_PROFILE=empty"}, "shop/prod", "shop/prod: the profile empty of AWS_PROFILE has no credentials"},
 		{"no credentials", []string{"AWS_EC2_METADATA_DISABLED=true"}, "shop/prod", "shop/prod: no credentials were found in variables (AWS_ACCESS_KEY_ID), a profile (AWS_PROFILE), the container's or the machine's role"},
@@ -177,6 +189,9 @@ func TestRead(t *testing.T) {
 			}
 			if text != c.want {
 				t.Errorf("\n got %s\nwant %s", text, c.want)
+			}
+			if silent := c.name == "busy" || c.name == "down"; errors.Is(err, secret.ErrSilent) != silent {
+				t.Errorf("it may answer in a moment: %t, want %t", !silent, silent)
 			}
 		})
 	}

@@ -102,12 +102,12 @@ func (s Server) get(ctx context.Context, path string) ([]byte, error) {
 		if errors.As(err, &failed) {
 			err = failed.Err
 		}
-		return nil, fmt.Errorf("%s does not answer: %w", s.shown(), err)
+		return nil, secret.Silent(fmt.Errorf("%s does not answer: %w", s.shown(), err))
 	}
 	defer response.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
 	if err != nil {
-		return nil, fmt.Errorf("the answer broke off: %w", err)
+		return nil, secret.Silent(fmt.Errorf("the answer broke off: %w", err))
 	}
 	if response.StatusCode != http.StatusOK {
 		return nil, refusal(response.StatusCode, body)
@@ -156,7 +156,7 @@ func refusal(status int, body []byte) error {
 	case http.StatusNotFound:
 		return errors.New("there is no such secret; check the path, the engine's name and its version")
 	case http.StatusServiceUnavailable:
-		return fmt.Errorf("%s: Vault is sealed or in maintenance", text)
+		return secret.Silent(fmt.Errorf("%s: Vault is sealed or in maintenance", text))
 	}
 	return fmt.Errorf("%s (status %d)", text, status)
 }

@@ -2,6 +2,7 @@ package vault_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -88,6 +89,9 @@ func TestRead(t *testing.T) {
 			}
 			if text != c.want && !(strings.HasSuffix(c.want, "dial tcp") && strings.HasPrefix(text, c.want)) {
 				t.Errorf("\n got %s\nwant %s", text, c.want)
+			}
+			if silent := strings.Contains(text, "does not answer") || c.name == "sealed"; errors.Is(err, secret.ErrSilent) != silent {
+				t.Errorf("it may answer in a moment: %t, want %t", !silent, silent)
 			}
 			if strings.Contains(text, "t0ken") || strings.Contains(fmt.Sprint(fields), "canary") {
 				t.Errorf("a secret is shown: %s %v", text, fields)
