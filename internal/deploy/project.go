@@ -182,6 +182,10 @@ func (p *Project) listing(name string, s *config.Settings, engine skein.Config) 
 	return l
 }
 
+// HasReleases reports whether a place for releases is set: else files are deployed as they lie there, and no name leads back
+// to them.
+func (p *Project) HasReleases() bool { return p.store != nil }
+
 func (p *Project) find(environment string) (int, error) {
 	i := slices.IndexFunc(p.stations, func(s station) bool { return s.name == environment })
 	if i < 0 {

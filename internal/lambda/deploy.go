@@ -44,17 +44,19 @@ func deployment(ctx context.Context, s *Slice) (Answer, error) {
 	wait.end()
 	answer, state := s.sum(outcome)
 	stopped := fleet.Stopped(err) || errors.Is(err, errLetGo) || !ended && errors.Is(err, context.Canceled)
+	chosen := s.chosen.Load()
+	if chosen != nil && project.HasReleases() {
+		r.Run.Release = *chosen // r.Run is the request's own
+	}
 	switch {
-	case outcome != nil && outcome.Release.Name != "":
-		r.Run.Release = outcome.Release.Name // r.Run is the request's own
-	case stopped && !ended:
-		return answer, &outage{fmt.Errorf("the function's time was up before the releases were read: %w", err)}
+	case chosen == nil && stopped && !ended:
+		return answer, &outage{fmt.Errorf("the function's time was up before it was known what is to run, since the bucket or a database did not answer in time: %w", err)}
 	case outcome == nil && stopped:
 		return s.goOn(ctx, answer, state)
 	case outcome == nil:
 		return answer, infrastructure(err)
 	}
-	answer.Release, answer.Reasons = r.Run.Release, reasonsOf(append(outcome.Decision.Reasons, outcome.Result.Reasons...))
+	answer.Release, answer.Reasons = outcome.Release.Name, reasonsOf(append(outcome.Decision.Reasons, outcome.Result.Reasons...))
 	answer.Left = outcome.Result.Left
 	passing := outcome.Passing()
 	silent := slices.ContainsFunc(passing, func(r pipeline.Reason) bool { return r.Passing == pipeline.Silent })
@@ -134,6 +136,7 @@ func (s *Slice) told(event fleet.Event) {
 	log := s.log.logger
 	switch e := event.(type) {
 	case fleet.Decided:
+		s.chosen.Store(&e.Release.Name)
 		if e.Decision.Passing() {
 			return // whoever waits for it tells
 		}

@@ -3,6 +3,7 @@ package lambda_test
 import (
 	"fmt"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -34,6 +35,20 @@ func (f *function) push(name string) {
 	}
 	if _, _, err := source.FolderStore(filepath.Join(f.dir, "releases")).Push(f.t.Context(), m, files); err != nil {
 		f.t.Fatal(err)
+	}
+}
+
+// TestBareDeployment is one of files without a release, which has no name that the next invocation could ask for.
+func TestBareDeployment(t *testing.T) {
+	t.Parallel()
+	dev := pgtest.New(t)
+	f := start(t, map[string]string{"dev": dev.URL}, slow(4, 600*time.Millisecond), lambdatest.Options{Timeout: 2 * time.Second, Env: []string{"SKEIN_ALLOW_BARE_PREFIX=true"}})
+	f.Send(`{"command": "deploy", "environment": "dev"}`)
+	f.Wait(time.Minute)
+	once(t, f, dev, 4)
+	all := f.answers()
+	if last := all[len(all)-1]; len(all) < 2 || last.Status != lambda.StatusSucceeded || !strings.HasPrefix(last.Release, "files-") {
+		t.Errorf("%d answers, the last %+v %+v", len(all), last, last.Error)
 	}
 }
 

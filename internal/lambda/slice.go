@@ -35,7 +35,8 @@ type Slice struct {
 	records  []*record
 	keeping  sync.Mutex // of records: targets begin side by side
 	once     sync.Once
-	proxy    atomic.Bool // the target is behind RDS Proxy
+	proxy    atomic.Bool            // the target is behind RDS Proxy
+	chosen   atomic.Pointer[string] // the release of a deployment; nil: not yet
 }
 
 // open reads the settings of the request's environment.
