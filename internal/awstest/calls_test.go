@@ -91,7 +91,7 @@ func fromBucket(t *testing.T, r *Recorder) {
 		{"release", "create", "1", "-locations=s3://shop-scripts/shop/sql"},
 		{"release", "push", "1", "-locations=s3://shop-scripts/shop/sql", "-releases=s3://shop-scripts/shop/releases"},
 	} {
-		command := exec.Command(built(t), args...)
+		command := exec.Command(lambdatest.Bootstrap(t), args...)
 		command.Dir, command.Env = dir, append(os.Environ(), s3.Env()...)
 		if out, err := command.CombinedOutput(); err != nil {
 			t.Fatalf("%v: %v\n%s", args, err, out)
@@ -148,7 +148,7 @@ func onHost(t *testing.T, r *Recorder) {
 	}, lambdatest.Options{Timeout: 4 * time.Second, Env: []string{
 		"AWS_ENDPOINT_URL_SSM=" + r.BeforeURL(lambdatest.StartSSM(t).URL()), "AWS_ENDPOINT_URL_SECRETS_MANAGER=" + r.Before(answering(string(secret))),
 		"AWS_ENDPOINT_URL_LAMBDA=" + r.Before(again), "AWS_ENDPOINT_URL_CLOUDWATCH=" + watched(t, r, func() []string { return f.Logs() }),
-		"SKEIN_SSM_INSTANCE=" + lambdatest.Host, "SKEIN_SSM_COMMAND=" + built(t), "SKEIN_SSM_DIRECTORY=" + host,
+		"SKEIN_SSM_INSTANCE=" + lambdatest.Host, "SKEIN_SSM_COMMAND=" + lambdatest.Bootstrap(t), "SKEIN_SSM_DIRECTORY=" + host,
 	}})
 	f.Send(`{"command": "migrate", "environment": "host", "via": "ssm"}`)
 	f.Wait(30 * time.Second)

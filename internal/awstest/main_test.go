@@ -1,13 +1,10 @@
 package awstest
 
 import (
-	"fmt"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/skein-db/skein/internal/lambda/lambdatest"
@@ -16,34 +13,10 @@ import (
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
 
-// program builds the program as `make lambda` does, once.
-var program = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "skein-bootstrap-")
-	if err != nil {
-		return "", err
-	}
-	name := filepath.Join(dir, "bootstrap")
-	build := exec.Command("go", "build", "-tags", "lambda.norpc", "-trimpath", "-ldflags", "-s -w", "-o", name, "../../cmd/skein")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("%w\n%s", err, out)
-	}
-	return name, nil
-})
-
-func built(t testing.TB) string {
-	t.Helper()
-	name, err := program()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return name
-}
-
 // start makes a function with files in its folder.
 func start(t testing.TB, files map[string]string, o lambdatest.Options) *lambdatest.Emulator {
 	t.Helper()
-	o.Binary, o.Dir = built(t), t.TempDir()
+	o.Binary, o.Dir = lambdatest.Bootstrap(t), t.TempDir()
 	write(t, o.Dir, files)
 	return lambdatest.Start(t, o)
 }

@@ -58,7 +58,7 @@ releases = "s3://example-scripts/releases"
 		t.Helper()
 		write(t, work, files)
 		for _, args := range [][]string{{"release", "create", name}, {"release", "push", name, "-releases=s3://example-scripts/releases"}} {
-			command := exec.Command(built(t), args...)
+			command := exec.Command(lambdatest.Bootstrap(t), args...)
 			command.Dir, command.Env = work, append(os.Environ(), s3.Env()...)
 			if out, err := command.CombinedOutput(); err != nil {
 				t.Fatalf("%v: %v\n%s", args, err, out)

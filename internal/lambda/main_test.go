@@ -6,11 +6,9 @@ import (
 	"io"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -20,21 +18,6 @@ import (
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
-
-// bootstrap builds the program as `make lambda` does, once.
-var bootstrap = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "skein-bootstrap-")
-	if err != nil {
-		return "", err
-	}
-	name := filepath.Join(dir, "bootstrap")
-	build := exec.Command("go", "build", "-tags", "lambda.norpc", "-trimpath", "-ldflags", "-s -w", "-o", name, "../../cmd/skein")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("%w\n%s", err, out)
-	}
-	return name, nil
-})
 
 // function is the program in a sandbox, with scripts of its own.
 type function struct {
@@ -46,10 +29,6 @@ type function struct {
 // start makes a function whose zip holds the files: scripts in sql/, and skein.toml with the databases by environment.
 func start(t testing.TB, urls map[string]string, files map[string]string, o lambdatest.Options) *function {
 	t.Helper()
-	name, err := bootstrap()
-	if err != nil {
-		t.Fatal(err)
-	}
 	f := &function{t: t, dir: t.TempDir()}
 	var toml strings.Builder
 	for env, url := range urls {
@@ -60,7 +39,7 @@ func start(t testing.TB, urls map[string]string, files map[string]string, o lamb
 	for name, text := range files {
 		f.write(name, text)
 	}
-	o.Binary, o.Dir = name, f.dir
+	o.Binary, o.Dir = lambdatest.Bootstrap(t), f.dir
 	f.Emulator = lambdatest.Start(t, o)
 	return f
 }

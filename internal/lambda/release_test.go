@@ -55,10 +55,7 @@ releases = "s3://%s/%s"
 // release makes a release of the function's scripts and pushes it, as whoever merges them does.
 func (f *function) release(s3 *s3test.Server, name string) {
 	f.t.Helper()
-	program, err := bootstrap()
-	if err != nil {
-		f.t.Fatal(err)
-	}
+	program := lambdatest.Bootstrap(f.t)
 	for _, verb := range []string{"create", "push"} {
 		command := exec.Command(program, "release", verb, name)
 		command.Dir, command.Env = f.dir, append(s3.Env(), "PATH="+os.Getenv("PATH"), "HOME="+f.dir)

@@ -14,10 +14,7 @@ import (
 // TestSSM runs Skein on a host: what takes longer than a function, and what fails, is answered as if it had run here.
 func TestSSM(t *testing.T) {
 	t.Parallel()
-	program, err := bootstrap()
-	if err != nil {
-		t.Fatal(err)
-	}
+	program := lambdatest.Bootstrap(t)
 	db := pgtest.New(t)
 	// 400 scripts: their document is longer than what SSM keeps.
 	files := map[string]string{"sql/V1__nap.sql": "create procedure nap(s float) language plpgsql as $$ begin perform pg_sleep(s); end $$;", "sql/V2__call.sql": "call nap(4);"}

@@ -25,11 +25,7 @@ const mostUnpacked = 30 << 20
 
 func TestBootstrapSize(t *testing.T) {
 	t.Parallel()
-	name, err := bootstrap()
-	if err != nil {
-		t.Fatal(err)
-	}
-	info, err := os.Stat(name)
+	info, err := os.Stat(lambdatest.Bootstrap(t))
 	if err != nil || info.Size() > mostUnpacked {
 		t.Errorf("%d bytes, at most %d (%v)", info.Size(), mostUnpacked, err)
 	}
