@@ -33,31 +33,15 @@ func (s *Store) Load(ctx context.Context, m release.Manifest) (Release, error) {
 }
 
 func (s *Store) file(ctx context.Context, name string, entry release.Script) (migration.File, error) {
-	key := name + "/" + entry.Object
-	f := migration.File{Path: entry.Path, Location: entry.Location, Physical: s.shelf.Place(key), Version: entry.ObjectVersion}
-	if !strings.HasPrefix(entry.Object, FilesFolder+"/") || path.Clean(entry.Object) != entry.Object {
-		return f, &Error{Reason: Refused, Message: fmt.Sprintf("release %s: %s is not kept in the release: %q", name, entry.Path, entry.Object),
-			Hint: "push the release, and use it from where it was pushed to"}
-	}
-	open := func(ctx context.Context) (io.ReadCloser, error) {
-		r, _, err := s.shelf.Open(ctx, key, entry.ObjectVersion)
-		if errors.Is(err, fs.ErrNotExist) {
-			err = &Error{Reason: Refused, Message: fmt.Sprintf("release %s: %s is gone: %s", name, entry.Path, f.Physical),
-				Hint: "somebody removed a file of a release; restore it, or push the release under another name", Err: err}
-		}
-		if err != nil {
-			return nil, err
-		}
-		return &checked{ReadCloser: r, hash: sha256.New(), name: name, entry: entry, place: f.Physical}, nil
-	}
-	r, err := open(ctx)
+	f := migration.File{Path: entry.Path, Location: entry.Location, Physical: s.shelf.Place(name + "/" + entry.Object), Version: entry.ObjectVersion}
+	r, err := s.Open(ctx, name, entry)
 	if err != nil {
 		return f, err
 	}
 	defer r.Close()
 	if entry.Size >= largest {
 		lasting := context.WithoutCancel(ctx) // it is read when Load has long returned
-		f.Open = func() (io.ReadCloser, error) { return open(lasting) }
+		f.Open = func() (io.ReadCloser, error) { return s.Open(lasting, name, entry) }
 		_, err = io.Copy(io.Discard, r)
 		return f, err
 	}
@@ -65,6 +49,26 @@ func (s *Store) file(ctx context.Context, name string, entry release.Script) (mi
 		f.Content = []byte{}
 	}
 	return f, err
+}
+
+// Open reads a file of a release in the version that the manifest names. Where its end is not the one that the manifest
+// knows, the reader gives an error instead.
+func (s *Store) Open(ctx context.Context, name string, entry release.Script) (io.ReadCloser, error) {
+	key := name + "/" + entry.Object
+	place := s.shelf.Place(key)
+	if !strings.HasPrefix(entry.Object, FilesFolder+"/") || path.Clean(entry.Object) != entry.Object {
+		return nil, &Error{Reason: Refused, Message: fmt.Sprintf("release %s: %s is not kept in the release: %q", name, entry.Path, entry.Object),
+			Hint: "push the release, and use it from where it was pushed to"}
+	}
+	r, _, err := s.shelf.Open(ctx, key, entry.ObjectVersion)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = &Error{Reason: Refused, Message: fmt.Sprintf("release %s: %s is gone: %s", name, entry.Path, place),
+			Hint: "somebody removed a file of a release; restore it, or push the release under another name", Err: err}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &checked{ReadCloser: r, hash: sha256.New(), name: name, entry: entry, place: place}, nil
 }
 
 // checked gives an error where the content ends and was not the one that the manifest names.

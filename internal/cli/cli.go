@@ -150,6 +150,8 @@ func (r *runner) main(ctx context.Context) int {
 		return r.init()
 	case "release create", "release push", "release list", "release diff", "release verify":
 		return r.release(ctx)
+	case "sync":
+		return r.sync(ctx)
 	case "schedule next":
 		return r.scheduleNext()
 	}
@@ -211,12 +213,14 @@ func (r *runner) demo(ctx context.Context) int {
 	return 0
 }
 
+// placeless are the verbs for which it does not matter what the warnings about settings say.
+var placeless = []string{"init", "release list", "release verify", "sync", "schedule next"}
+
 // load reads the settings and everything that follows from them, short of a connection.
 func (r *runner) load(ctx context.Context) error {
 	p := r.process
 	settings, warnings, err := p.world().Load(ctx, r.line, r.console.redactor)
-	switch {
-	case slices.Contains(r.line.Verbs, "init"), slices.Contains(r.line.Verbs, "release list"), slices.Contains(r.line.Verbs, "release verify"), slices.Contains(r.line.Verbs, "schedule next"):
+	if slices.ContainsFunc(r.line.Verbs, func(v string) bool { return slices.Contains(placeless, v) }) {
 		warnings = nil // of init they are about what it is there to mend, and the others read no locations
 	}
 	if err != nil {

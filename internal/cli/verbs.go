@@ -227,6 +227,16 @@ var verbs = []verb{
 		Settings: []string{"skein.releases", "skein.signReleases", "skein.people.*", "outputType"},
 	},
 	{
+		Name: "sync", Summary: "bring a local folder to what a prefix in S3 holds",
+		Text: "Fetches what is new or changed below the prefix, every file to a temporary name first; only when all of them have come\n" +
+			"whole is each moved to its place, so that a transfer that breaks off changes nothing. What the prefix does not have\n" +
+			"stays, unless --delete is given: then scripts, programs and what sync has brought before are removed. It writes\n" +
+			"nothing outside the folder and through no symbolic link. With --release the prefix is where releases are kept, and\n" +
+			"the folder gets exactly the files of that one, compared with its manifest. It needs no database.",
+		Example:  []string{"sync s3://deploy/shop/sql /srv/shop/sql", "sync s3://deploy/shop /srv/shop/sql --release 2026.11 --delete", "sync s3://deploy/shop/sql sql --dry-run"},
+		Settings: []string{"sync.from", "sync.directory", "sync.release", "sync.delete", "sync.dryRun", "sqlMigrationSuffixes", "skein.signReleases", "skein.people.*", "outputType"},
+	},
+	{
 		Name: "schedule next", Summary: "print the next ten times of a schedule",
 		Text: "Reads a schedule as EventBridge Scheduler has them, rate(…), cron(…) with six fields or at(…), or cron's own five fields,\n" +
 			"says what is wrong with it, and prints its next ten times in the time zone. Where the clock jumps over a time it says\n" +
@@ -276,17 +286,17 @@ func Grammar() config.Grammar { return grammar(false) }
 // grammar is what the verbs add to the command line.
 func grammar(flyway bool) config.Grammar {
 	var g config.Grammar
-	g.Words = map[string]string{}
+	g.Words = map[string][]string{"sync": {"sync.from", "sync.directory"}}
 	if !flyway {
-		g.Words["add"] = "add.description"
+		g.Words["add"] = []string{"add.description"}
 		g.Families = map[string]string{}
 		for _, v := range fleetVerbs {
-			g.Words[v], g.Families[v] = "deploy.environment", "deploy"
+			g.Words[v], g.Families[v] = []string{"deploy.environment"}, "deploy"
 		}
-		g.Words["schedule next"], g.Families["schedule next"] = "schedule.expression", "schedule"
+		g.Words["schedule next"], g.Families["schedule next"] = []string{"schedule.expression"}, "schedule"
 	}
 	for _, verb := range []string{"release create", "release push", "release diff", "release verify"} {
-		g.Words[verb] = "release.name"
+		g.Words[verb] = []string{"release.name"}
 	}
 	for _, v := range verbs {
 		g.Verbs = append(g.Verbs, v.Name)

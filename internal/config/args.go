@@ -9,13 +9,14 @@ import (
 
 // Grammar is what the caller's verbs add to the command line.
 type Grammar struct {
-	// Verbs are the words accepted as verbs; one of two words ("config
+	// Verbs are the words accepted as verbs; one of several words ("config
 	// explain") is returned as one. Nil accepts any word.
 	Verbs []string
 	// Flags are the switches of single verbs, without a dash: "keep".
 	Flags []VerbFlag
-	// Words maps a verb to the setting that takes every bare word after it, joined by blanks: add create customer.
-	Words map[string]string
+	// Words maps a verb to the settings that take the bare words after it: one word each, and the last all that are left,
+	// joined by blanks: add create customer.
+	Words map[string][]string
 	// Families maps a verb to another whose settings it shares: promote to deploy.
 	Families map[string]string
 }
@@ -83,6 +84,7 @@ type parser struct {
 	rest    []string
 	line    CommandLine
 	first   map[string]string // key → the flag that gave it
+	words   int               // taken by settings of the verb
 	found   findings
 }
 
@@ -94,20 +96,34 @@ func (p *parser) next() string {
 
 func (p *parser) verb(word string) {
 	for _, v := range p.line.Verbs {
-		if key, takes := p.grammar.Words[v]; takes {
-			p.word(key, word)
+		if keys, takes := p.grammar.Words[v]; takes {
+			p.word(keys[min(p.words, len(keys)-1)], word)
+			p.words++
 			return
 		}
 	}
 	if p.grammar.Verbs != nil {
-		if len(p.rest) > 0 && slices.Contains(p.grammar.Verbs, word+" "+p.rest[0]) {
-			word += " " + p.next()
-		} else if !slices.Contains(p.grammar.Verbs, word) {
+		whole, more := p.longest(word)
+		if whole == "" {
 			p.invalid(word, didYouMean(word, p.grammar.Verbs))
 			return
 		}
+		word, p.rest = whole, p.rest[more:]
 	}
 	p.line.Verbs = append(p.line.Verbs, word)
+}
+
+// longest finds the verb of the most words that the line goes on with, and how many words it has after the first.
+func (p *parser) longest(word string) (verb string, more int) {
+	for n := 0; ; n++ {
+		if slices.Contains(p.grammar.Verbs, word) {
+			verb, more = word, n
+		}
+		if n == len(p.rest) || strings.HasPrefix(p.rest[n], "-") {
+			return verb, more
+		}
+		word += " " + p.rest[n]
+	}
 }
 
 // word adds a bare word to the text of a verb's setting.

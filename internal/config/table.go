@@ -143,6 +143,13 @@ var table = build(append([]Key{
 	{Name: "release.name", Variable: "-", Forms: Flag, Note: "the words after a verb of releases"},
 	{Name: "release.file", Variable: "-", Forms: global, Note: "the manifest that release create writes and release push reads; default: <name>.release.json"},
 
+	// What sync is about.
+	{Name: "sync.from", Variable: "-", Forms: Flag, Note: "the first word after the verb: s3://bucket/prefix"},
+	{Name: "sync.directory", Variable: "-", Forms: Flag, Note: "the word after that: the folder"},
+	{Name: "sync.release", Variable: "-", Forms: Flag, Note: "bring this release of those that are kept below the prefix"},
+	{Name: "sync.delete", Kind: Boolean, Default: "false", Variable: "-", Forms: Flag, Note: "remove scripts that the prefix does not have"},
+	{Name: "sync.dryRun", Kind: Boolean, Default: "false", Variable: "-", Forms: Flag, Note: "say what would be done, and do nothing"},
+
 	// What schedule next is about.
 	{Name: "schedule.expression", Variable: "-", Forms: Flag, Note: "the words after the verb"},
 	{Name: "schedule.timezone", Default: "UTC", Variable: "-", Forms: Flag, Note: "whose clock a schedule means: Europe/Oslo"},

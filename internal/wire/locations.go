@@ -99,6 +99,28 @@ func (w World) s3() (*s3.Client, error) {
 	return s3.New(c), nil
 }
 
+// Sync brings a folder to what a place in S3, "s3://bucket/prefix", holds. opt says what of it is wanted; the settings
+// say what a script is and who may sign releases.
+func Sync(ctx context.Context, s *config.Settings, w World, from, dir string, opt s3.SyncOptions) (s3.Synced, error) {
+	d := &door{settings: s, world: w}
+	prefix, rest, ok := strings.Cut(from, ":")
+	if !ok || !strings.EqualFold(prefix, "s3") {
+		return s3.Synced{}, config.Mistakes{{Key: "sync.from", Text: fmt.Sprintf("%q is no place in S3", from), Hint: "write s3://bucket/prefix"}}
+	}
+	l, err := s3.ParseLocation(rest)
+	if err != nil {
+		return s3.Synced{}, err
+	}
+	client, err := w.s3()
+	if err != nil {
+		return s3.Synced{}, err
+	}
+	opt.Wanted = source.Options{Suffixes: d.naming().Suffixes}.Wanted
+	opt.Script = func(name string) bool { return strings.Contains(name, ".") && opt.Wanted(name) } // LICENSE is none
+	opt.Check = d.checkRelease
+	return client.Sync(ctx, l, dir, opt)
+}
+
 // Releases is the store that the setting releases names.
 func Releases(s *config.Settings, w World) (*source.Store, error) {
 	return (&door{settings: s, world: w}).releases()

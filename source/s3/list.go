@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 )
 
@@ -16,6 +17,11 @@ type listing struct {
 	objects []object
 	newest  time.Time // when the last of them was written, by S3's clock
 	now     time.Time // S3's clock when it was asked
+}
+
+// same compares two listings by what the objects are.
+func (l listing) same(other listing) bool {
+	return slices.EqualFunc(l.objects, other.objects, func(a, b object) bool { return a.Key == b.Key && a.ETag == b.ETag && a.Size == b.Size })
 }
 
 // page is one answer of ListObjectsV2.

@@ -113,7 +113,7 @@ func (s scripts) bare(ctx context.Context, all listing) (source.Release, error) 
 	if err != nil {
 		return source.Release{}, err
 	}
-	if !slices.EqualFunc(all.objects, after.objects, func(a, b object) bool { return a.Key == b.Key && a.ETag == b.ETag && a.Size == b.Size }) {
+	if !all.same(after) {
 		return source.Release{}, changed(s.at.String())
 	}
 	slices.SortFunc(out.Files, func(a, b migration.File) int { return cmp.Compare(a.Path, b.Path) })
