@@ -56,7 +56,8 @@ var floors = map[string]int{
 	"internal/store":        3,
 	"internal/notify":       3,
 
-	".": 4,
+	".":            4,
+	"internal/aws": 4,
 
 	"internal/rehearse": 5,
 	"internal/report":   5,
@@ -69,7 +70,6 @@ var floors = map[string]int{
 	"internal/demo":   7,
 	"internal/server": 7,
 	"internal/lambda": 7,
-	"internal/aws":    7,
 
 	"cmd/skein":               8,
 	"internal/aurora/refresh": 8,
@@ -102,7 +102,7 @@ var clock = []string{"Now", "Since", "Until", "Sleep", "After", "AfterFunc", "Ti
 var linked = []string{"github.com/jackc", "golang.org/x/crypto", "golang.org/x/sync", "golang.org/x/text"}
 
 // The packages that speak to AWS, besides the fronts (floor 6 and up) that wire them.
-var cloudy = []string{"source/s3", "internal/secret/aws", "internal/wire"}
+var cloudy = []string{"source/s3", "internal/secret/aws", "internal/aws", "internal/wire"}
 
 const (
 	maxFileLines = 450

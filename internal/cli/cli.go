@@ -154,6 +154,8 @@ func (r *runner) main(ctx context.Context) int {
 		return r.sync(ctx)
 	case "schedule next":
 		return r.scheduleNext()
+	case "aws schedule list", "aws schedule set", "aws schedule delete":
+		return r.awsSchedule(ctx)
 	}
 	return r.run(ctx)
 }
@@ -214,7 +216,7 @@ func (r *runner) demo(ctx context.Context) int {
 }
 
 // placeless are the verbs for which it does not matter what the warnings about settings say.
-var placeless = []string{"init", "release list", "release verify", "sync", "schedule next"}
+var placeless = []string{"init", "release list", "release verify", "sync", "schedule next", "aws schedule list", "aws schedule set", "aws schedule delete"}
 
 // load reads the settings and everything that follows from them, short of a connection.
 func (r *runner) load(ctx context.Context) error {

@@ -40,7 +40,7 @@ func usage(program string) string {
 Verbs (several on one line run one after the other):
 `, program)
 	for _, v := range verbs {
-		fmt.Fprintf(&b, "  %-16s%s\n", v.Name, v.Summary)
+		fmt.Fprintf(&b, "  %-20s%s\n", v.Name, v.Summary)
 	}
 	fmt.Fprintf(&b, `
 Switches:

@@ -50,31 +50,40 @@ func timesText(s *schedule.Schedule, times []schedule.Occurrence) string {
 
 // readSchedule reads the command line's expression, zone and start, and gives the moment after which times are wanted.
 func (r *runner) readSchedule() (*schedule.Schedule, time.Time, error) {
-	mistake := func(key, text, hint string) error {
-		return config.Mistakes{{Key: key, Text: text, Hint: hint}}
-	}
-	text, now := r.settings.Text("schedule.expression"), time.Now()
-	if text == "" {
+	now := time.Now()
+	if r.settings.Text("schedule.expression") == "" {
 		return nil, now, &usageError{Message: "schedule next without an expression", Hint: `write skein schedule next "cron(0 2 1 * ? *)"`}
 	}
-	name := r.settings.Text("schedule.timezone")
+	s, wrong := parseSchedule("schedule", r.settings.Text("schedule.expression"), r.settings.Text("schedule.timezone"), r.settings.Text("schedule.start"))
+	if len(wrong) > 0 {
+		return nil, now, wrong
+	}
+	return s, now, nil
+}
+
+// parseSchedule reads an expression, a zone and a start; the settings of the family are named where they are wrong.
+func parseSchedule(family, text, name, start string) (s *schedule.Schedule, wrong config.Mistakes) {
+	mistake := func(key, text, hint string) {
+		wrong = append(wrong, config.Mistake{Key: family + "." + key, Text: text, Hint: hint})
+	}
 	zone, err := time.LoadLocation(name)
 	if err != nil || name == "Local" {
-		return nil, now, mistake("schedule.timezone", fmt.Sprintf("%q is no time zone", name), "write a name of the time zone database, such as Europe/Oslo")
+		mistake("timezone", fmt.Sprintf("%q is no time zone", name), "write a name of the time zone database, such as Europe/Oslo")
 	}
-	s, err := schedule.ParseSchedule(text, zone)
+	s, err = schedule.ParseSchedule(text, zone)
 	if e, ok := errors.AsType[*schedule.Error](err); ok {
 		hint := e.Hint
 		e.Hint = ""
-		return nil, now, mistake("schedule.expression", e.Error(), hint)
+		mistake("expression", e.Error(), hint)
 	}
-	if err != nil {
-		return nil, now, err
-	}
-	if start := r.settings.Text("schedule.start"); start != "" {
-		if s.Start, err = time.Parse(time.RFC3339, start); err != nil {
-			return nil, now, mistake("schedule.start", fmt.Sprintf("%q is no moment", start), "write for instance 2026-12-07T02:00:00Z")
+	if start != "" {
+		at, err := time.Parse(time.RFC3339, start)
+		if err != nil {
+			mistake("start", fmt.Sprintf("%q is no moment", start), "write for instance 2026-12-07T02:00:00Z")
+		}
+		if s != nil {
+			s.Start = at
 		}
 	}
-	return s, now, nil
+	return s, wrong
 }

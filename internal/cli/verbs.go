@@ -245,6 +245,31 @@ var verbs = []verb{
 		Settings: []string{"schedule.timezone", "schedule.start", "outputType"},
 	},
 	{
+		Name: "aws schedule list", Summary: "show the schedules of Skein's function at AWS",
+		Text: "Prints the schedules of EventBridge Scheduler that hand Skein's function an event: environment, command, expression, state\n" +
+			"and the next time. With --function those with this target only, with --group and --prefix those of a group and whose\n" +
+			"names begin so. It only reads: scheduler:ListSchedules and scheduler:GetSchedule.",
+		Example:  []string{"aws schedule list", "aws schedule list --group skein -outputType=json", "aws schedule list --function arn:aws:lambda:eu-central-1:123456789012:function:skein"},
+		Settings: []string{"aws.schedule.function", "aws.schedule.group", "aws.schedule.prefix", "outputType"},
+	},
+	{
+		Name: "aws schedule set", Summary: "create or change the schedule of an environment at AWS",
+		Text: "Checks the expression, says which account and region it is about, and creates the schedule that is called as the\n" +
+			"environment, with the input and the retries that deploy/aws gives its own; or changes what is given, where there is one. A\n" +
+			"new one takes --function and --role. Then it prints the next times. A schedule that is not Skein's is left alone.",
+		Example: []string{
+			`aws schedule set dev "cron(0 2 1 * ? *)" --timezone Europe/Oslo --function arn:aws:lambda:eu-central-1:123456789012:function:skein --role arn:aws:iam::123456789012:role/skein-scheduler`,
+			"aws schedule set dev --disabled", `aws schedule set qa "rate(14 days)" --start 2026-12-07T02:00:00Z --command promote --group skein`,
+		},
+		Settings: []string{"aws.schedule.timezone", "aws.schedule.start", "aws.schedule.command", "aws.schedule.function", "aws.schedule.role", "aws.schedule.deadLetter", "aws.schedule.disabled", "aws.schedule.group", "outputType"},
+	},
+	{
+		Name: "aws schedule delete", Summary: "remove the schedule of an environment at AWS",
+		Text:     "Shows the schedule, in which account and region, asks, or takes --yes, and removes it. A schedule that is not Skein's is left alone.",
+		Example:  []string{"aws schedule delete dev", "aws schedule delete dev --group skein --yes"},
+		Settings: []string{"aws.schedule.group", "aws.schedule.yes", "outputType"},
+	},
+	{
 		Name: "config explain", Summary: "print every setting in effect and where it came from",
 		Text:    "Lists each effective value, the file and line, variable or flag that gave it, and what it overrode. Passwords are masked.",
 		Example: []string{"config explain", "config explain -configFiles=prod.toml -environment=prod"},
@@ -294,6 +319,11 @@ func grammar(flyway bool) config.Grammar {
 			g.Words[v], g.Families[v] = []string{"deploy.environment"}, "deploy"
 		}
 		g.Words["schedule next"], g.Families["schedule next"] = []string{"schedule.expression"}, "schedule"
+		g.Words["aws schedule set"] = []string{"aws.schedule.environment", "aws.schedule.expression"}
+		g.Words["aws schedule delete"] = []string{"aws.schedule.environment"}
+		for _, v := range scheduleVerbs {
+			g.Families[v] = "aws.schedule"
+		}
 	}
 	for _, verb := range []string{"release create", "release push", "release diff", "release verify"} {
 		g.Words[verb] = []string{"release.name"}

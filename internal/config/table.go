@@ -200,7 +200,7 @@ var table = build(append([]Key{
 	{Name: "skein.applicationName", Default: "skein", Forms: global, Note: "application_name of Skein's sessions"},
 	{Name: "skein.production", Kind: Boolean, Default: "false", Forms: global, Lasting: true, Note: "the database serves people: clean, baselineOnMigrate and plan --execute are refused there; once true, nothing makes it false"},
 	{Name: "skein.allowProduction", Kind: Boolean, Default: "false", Forms: Flag, Note: "do what production refuses; in no file"},
-}, slices.Concat(pipelineKeys, deployKeys, lambdaKeys)...))
+}, slices.Concat(pipelineKeys, deployKeys, lambdaKeys, awsKeys)...))
 
 func otherVerb(verb string) Key {
 	return Key{Name: verb + ".*", Kind: Map, Variable: "-", Forms: global, Standing: OtherVerb, Note: "belongs to the verb " + verb}

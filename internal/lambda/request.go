@@ -10,10 +10,12 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/skein-db/skein/internal/aws"
 )
 
 // Commands are those that an event may name.
-var Commands = []string{"deploy", "migrate", "info", "validate", "status", "promote", "silence"}
+var Commands = aws.Commands
 
 // Request is what one event asks for. Its JSON is both what people and schedules write and what the function sends itself.
 type Request struct {

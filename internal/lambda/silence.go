@@ -6,10 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"net/http"
 	"net/url"
 	"strconv"
 	"time"
+
+	"github.com/skein-db/skein/internal/aws"
 )
 
 // The dead man's alarm: no run has succeeded for too long. An alarm of CloudWatch looks back a week at most, and a schedule
@@ -50,14 +51,10 @@ func (s *Slice) successes(ctx context.Context, from, to time.Time, period time.D
 		"Dimensions.member.1.Name": {"Environment"}, "Dimensions.member.1.Value": {s.Request.Environment}, "Statistics.member.1": {"Sum"},
 		"StartTime": {from.Truncate(period).Format(time.RFC3339)}, "EndTime": {to.Truncate(period).Add(period).Format(time.RFC3339)}, "Period": {strconv.Itoa(int(period.Seconds()))},
 	}
-	body := []byte(form.Encode())
-	request, err := s.function.request(ctx, "monitoring", "/", body)
-	if err != nil {
-		return time.Time{}, err
-	}
-	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	answer, err := s.function.send(request, body, "monitoring", http.StatusOK)
-	if e, ok := errors.AsType[*serviceError](err); ok && !busy(e) {
+	answer, err := s.function.caller().Do(ctx, aws.Call{
+		Service: "monitoring", Body: []byte(form.Encode()), Header: map[string]string{"Content-Type": "application/x-www-form-urlencoded"},
+	})
+	if e, ok := errors.AsType[*aws.Error](err); ok && !aws.Busy(e) {
 		return time.Time{}, &refusal{"CloudWatch: " + e.Error(), "the role needs cloudwatch:GetMetricStatistics, and in a VPC without a way out there has to be an endpoint for monitoring"}
 	}
 	if err != nil {
@@ -69,7 +66,7 @@ func (s *Slice) successes(ctx context.Context, from, to time.Time, period time.D
 			Sum       float64
 		} `xml:"GetMetricStatisticsResult>Datapoints>member"`
 	}
-	if err := xml.Unmarshal(answer, &read); err != nil {
+	if err := xml.Unmarshal(answer.Body, &read); err != nil {
 		return time.Time{}, &outage{fmt.Errorf("the answer of CloudWatch cannot be read: %w", err)}
 	}
 	var last time.Time

@@ -9,12 +9,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/skein-db/skein"
+	"github.com/skein-db/skein/internal/aws"
 )
 
 // A host has no time limit. Where an event says "via": "ssm", the function has Systems Manager run Skein there, waits for
@@ -62,7 +62,7 @@ func viaSSM(ctx context.Context, s *Slice) (Answer, error) {
 
 // unlessRefused makes an outage of an error that trying again may mend.
 func unlessRefused(err error) error {
-	if e, ok := errors.AsType[*serviceError](err); ok && !busy(e) {
+	if e, ok := errors.AsType[*aws.Error](err); ok && !aws.Busy(e) {
 		return &refusal{"Systems Manager: " + e.Error(), "docs/lambda.md lists what the role and the host need"}
 	}
 	return &outage{err}
@@ -122,7 +122,7 @@ func (r remote) ended() bool {
 func (s *Slice) invocation(ctx context.Context, run Run) (remote, error) {
 	var r remote
 	err := s.ssm(ctx, "GetCommandInvocation", map[string]any{"CommandId": run.Command, "InstanceId": run.Host}, &r)
-	if e, ok := errors.AsType[*serviceError](err); ok && e.kind == "InvocationDoesNotExist" && s.function.now().Sub(run.Started) < time.Minute {
+	if e, ok := errors.AsType[*aws.Error](err); ok && e.Kind == "InvocationDoesNotExist" && s.function.now().Sub(run.Started) < time.Minute {
 		return remote{Status: "Pending"}, nil
 	}
 	return r, err
@@ -133,17 +133,13 @@ func (s *Slice) ssm(ctx context.Context, action string, in, out any) error {
 	if err != nil {
 		return err
 	}
-	request, err := s.function.request(ctx, "ssm", "/", body)
+	answer, err := s.function.caller().Do(ctx, aws.Call{
+		Service: "ssm", Body: body, Header: map[string]string{"Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": "AmazonSSM." + action},
+	})
 	if err != nil {
 		return err
 	}
-	request.Header.Set("Content-Type", "application/x-amz-json-1.1")
-	request.Header.Set("X-Amz-Target", "AmazonSSM."+action)
-	answer, err := s.function.send(request, body, "ssm", http.StatusOK)
-	if err != nil {
-		return err
-	}
-	return json.Unmarshal(answer, out)
+	return json.Unmarshal(answer.Body, out)
 }
 
 // document is what is read of the documents that Skein prints.

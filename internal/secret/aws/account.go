@@ -17,3 +17,6 @@ func (a Account) Credentials(ctx context.Context) (sdk.Credentials, error) {
 	}
 	return a.credentials(ctx, region)
 }
+
+// Variable is a variable's value, "" when it is not set.
+func (a Account) Variable(name string) string { return a.get(name) }
