@@ -65,6 +65,7 @@ var floors = map[string]int{
 	"internal/wire":     5,
 
 	"internal/deploy": 6,
+	"internal/doctor": 6,
 
 	"internal/cli":    7,
 	"internal/demo":   7,

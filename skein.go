@@ -36,8 +36,7 @@ import (
 
 // Versions of PostgreSQL by server_version_num.
 const (
-	oldestServer = 110000 // catalogs and SQL that Skein asks for
-	newestKnown  = 190000 // exclusive: beyond it Skein goes on with a warning
+	newestKnown = 190000 // exclusive: beyond it Skein goes on with a warning
 )
 
 // run is one command on one target.
@@ -242,7 +241,7 @@ func (r *run) checkTarget() error {
 		return &Error{Kind: KindRefused, Code: "ERROR", Message: message, Hint: hint}
 	}
 	switch {
-	case r.facts.VersionNum < oldestServer:
+	case r.facts.VersionNum < postgres.OldestServer:
 		return refuse("PostgreSQL "+r.serverVersion()+" is too old", "Skein needs version 11 or newer")
 	case r.history.Schema == "":
 		return refuse("no schema to work in: the search_path is empty", "set defaultSchema or schemas")

@@ -8,7 +8,7 @@ import (
 )
 
 // Commands are what an event may have the function do.
-var Commands = []string{"deploy", "migrate", "info", "validate", "status", "promote", "silence"}
+var Commands = []string{"deploy", "migrate", "info", "validate", "status", "promote", "silence", "doctor"}
 
 // What Scheduler puts into an input when it hands it over.
 const (

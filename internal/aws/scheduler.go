@@ -117,12 +117,11 @@ func moment(seconds float64) time.Time {
 
 // PutSchedule creates a schedule, or changes one that Schedule has read. It reports whether there was something to do.
 func (c Caller) PutSchedule(ctx context.Context, s Schedule) (changed bool, err error) {
-	body := s.body()
-	method := http.MethodPost
+	if !s.Changed() {
+		return false, nil
+	}
+	body, method := s.body(), http.MethodPost
 	if s.held != nil {
-		if reflect.DeepEqual(body, writable(s.held)) {
-			return false, nil
-		}
 		method = http.MethodPut
 	}
 	body["ClientToken"] = rand.Text() // the same for each attempt of this call
@@ -132,6 +131,11 @@ func (c Caller) PutSchedule(ctx context.Context, s Schedule) (changed bool, err 
 	}
 	_, err = c.Do(ctx, Call{Service: "scheduler", Method: method, Path: "/schedules/" + url.PathEscape(s.Name), Body: text, Header: map[string]string{"Content-Type": "application/json"}})
 	return err == nil, err
+}
+
+// Changed reports whether it is new, or another one than was read.
+func (s Schedule) Changed() bool {
+	return s.held == nil || !reflect.DeepEqual(s.body(), writable(s.held))
 }
 
 // writable is what of a schedule that was read may be written.
@@ -164,7 +168,9 @@ func (s Schedule) body() map[string]any {
 		body["State"] = "DISABLED"
 	}
 	body["ScheduleExpression"], body["ScheduleExpressionTimezone"], body["FlexibleTimeWindow"] = s.Expression, s.Timezone, map[string]any{"Mode": "OFF"}
-	if before, _ := body["StartDate"].(json.Number); !s.Start.IsZero() {
+	if before, _ := body["StartDate"].(json.Number); s.Start.IsZero() {
+		delete(body, "StartDate")
+	} else {
 		if seconds, err := before.Float64(); err != nil || !moment(seconds).Equal(s.Start) {
 			body["StartDate"] = number(s.Start.Unix())
 		}

@@ -132,7 +132,22 @@ func (r *runner) change(s aws.Schedule) (aws.Schedule, error) {
 		return s, wrong
 	}
 	s.Input = aws.Input(s.Input, command, environment, s.Target)
+	if s.Changed() {
+		s.Start = notPast(times, s.Start, time.Now())
+	}
 	return s, nil
+}
+
+// notPast gives a start that Scheduler takes, which is none that has passed: of a rate the next time that is counted from it, of
+// others none, since it has no say any more.
+func notPast(times *schedule.Schedule, start, now time.Time) time.Time {
+	switch {
+	case start.IsZero() || start.After(now):
+		return start
+	case strings.HasPrefix(times.Text, "rate"):
+		return times.Upcoming(now, 1)[0].At.UTC()
+	}
+	return time.Time{}
 }
 
 // schedulerTimes reads an expression as EventBridge Scheduler does, which does not know cron's own five fields.

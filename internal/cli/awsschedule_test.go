@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -85,12 +87,30 @@ func TestScheduleSet(t *testing.T) {
 	if code, out, errs = set("dev", "--start", "2097-01-02T03:04:05Z"); code != 0 || !strings.HasPrefix(out, "nothing to change") {
 		t.Errorf("%d\n%s\n%s", code, out, errs)
 	}
+	// A start that has passed is taken by nobody: a rate goes on in its rhythm, and a cron has no use for it.
+	if code, out, errs = set("past", "rate(14 days)", "--start", "2020-01-06T02:00:00Z", "--function", functionARN, "--role", roleARN); code != 0 {
+		t.Errorf("%d\n%s\n%s", code, out, errs)
+	}
+	begin, _ := held(t, fake, "default", "past")["StartDate"].(float64)
+	if at := int64(begin) - 1578276000; at%(14*24*3600) != 0 || int64(begin) < time.Now().Unix() || int64(begin) > time.Now().Add(14*24*time.Hour).Unix() {
+		t.Errorf("it begins %d seconds after the start that was given", at)
+	}
+	old := strings.Replace(fake.Held("default", "past"), `"StartDate":`, `"StartDate":1578276000,"WasDate":`, 1)
+	if err := fake.Put("default", "past", regexp.MustCompile(`"WasDate":[^,}]*,?`).ReplaceAllString(old, "")); err != nil {
+		t.Fatal(err)
+	}
+	if code, out, errs = set("past"); code != 0 || !strings.HasPrefix(out, "nothing to change") {
+		t.Errorf("%d\n%s\n%s", code, out, errs)
+	}
+	if code, out, errs = set("past", "cron(0 2 1 10 ? 2098)"); code != 0 || held(t, fake, "default", "past")["StartDate"] != nil {
+		t.Errorf("%d\n%s\n%s", code, out, errs)
+	}
 	code, out, _ = set("dev", "--disabled=false", "--function", strings.Replace(functionARN, ":lambda:", ":states:", 1), "-outputType=json")
 	if got := held(t, fake, "default", "dev"); code != 0 || got["State"] != "ENABLED" || !strings.Contains(fmt.Sprint(got["Target"]), `"environment": "dev", "continue": "answer", "scheduledTime"`) ||
 		!strings.Contains(out, `"done" : "changed"`) || !strings.Contains(out, `"2098-10-01T02:00:00+02:00"`) || !strings.Contains(out, `"account" : "123456789012"`) {
 		t.Errorf("%d %v\n%s", code, got, out)
 	}
-	if diff := cmp.Diff([]string{"POST dev", "PUT dev", "PUT dev"}, fake.Writes()); diff != "" {
+	if diff := cmp.Diff([]string{"POST dev", "PUT dev", "POST past", "PUT past", "PUT dev"}, fake.Writes()); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -138,6 +138,9 @@ func (r *runner) main(ctx context.Context) int {
 	if slices.Contains(fleetVerbs, r.line.Verbs[0]) {
 		return r.overEnvironments(ctx)
 	}
+	if r.line.Verbs[0] == "aws doctor" {
+		return r.awsDoctor(ctx)
+	}
 	if err := r.load(ctx); err != nil {
 		return r.fail(err)
 	}

@@ -245,6 +245,16 @@ var verbs = []verb{
 		Settings: []string{"schedule.timezone", "schedule.start", "outputType"},
 	},
 	{
+		Name: "aws doctor", Summary: "look whether a first run would find what it needs",
+		Text: "One line for each thing: settings, region, whose credentials, the clock, buckets, secrets (their names only), the way to the\n" +
+			"database, TLS, the endpoint, the login, the server, and the privileges that docs/grants.md lists; ok, warning or failed, and\n" +
+			"what to do. What depends on a failure is not looked at. It only reads, and runs neither initSql nor scripts. The exit\n" +
+			"code is 0 without a failure, else that of the first one. The function itself looks with {\"command\": \"doctor\"}: only it\n" +
+			"can tell what is reached from its VPC.",
+		Example:  []string{"aws doctor", "aws doctor qa", "aws doctor qa -outputType=json"},
+		Settings: []string{"environment", "locations", "skein.releases", "skein.role", "defaultSchema", "table", "skein.journalSchema", "outputType"},
+	},
+	{
 		Name: "aws schedule list", Summary: "show the schedules of Skein's function at AWS",
 		Text: "Prints the schedules of EventBridge Scheduler that hand Skein's function an event: environment, command, expression, state\n" +
 			"and the next time. With --function those with this target only, with --group and --prefix those of a group and whose\n" +
@@ -320,6 +330,7 @@ func grammar(flyway bool) config.Grammar {
 		}
 		g.Words["schedule next"], g.Families["schedule next"] = []string{"schedule.expression"}, "schedule"
 		g.Words["aws schedule set"] = []string{"aws.schedule.environment", "aws.schedule.expression"}
+		g.Words["aws doctor"] = []string{"environment"}
 		g.Words["aws schedule delete"] = []string{"aws.schedule.environment"}
 		for _, v := range scheduleVerbs {
 			g.Families[v] = "aws.schedule"

@@ -6,6 +6,7 @@ import (
 
 	"github.com/skein-db/skein"
 	"github.com/skein-db/skein/internal/config"
+	"github.com/skein-db/skein/internal/doctor"
 	"github.com/skein-db/skein/migration"
 )
 
@@ -44,6 +45,8 @@ type Answer struct {
 	Left    []string `json:"left,omitempty"`
 	// Targets are what status found.
 	Targets []Standing `json:"targets,omitempty"`
+	// Checks are what doctor found.
+	Checks []doctor.Finding `json:"checks,omitempty"`
 	// Next is the request that goes on; with "continue": "answer" it is to be sent by whoever reads it.
 	Next *Request `json:"next,omitempty"`
 }

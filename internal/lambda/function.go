@@ -20,6 +20,7 @@ import (
 
 	"github.com/skein-db/skein"
 	"github.com/skein-db/skein/internal/config"
+	"github.com/skein-db/skein/internal/doctor"
 	"github.com/skein-db/skein/internal/secret"
 	"github.com/skein-db/skein/internal/wire"
 )
@@ -124,7 +125,11 @@ func (f *Function) one(ctx context.Context, c call, item Item, index int) (Answe
 		if s.Request.Environment == "" {
 			s.Request.Environment = "default"
 		}
-		return s.end(failed(s.Request, err, s.log.mask)), nil
+		answer := failed(s.Request, err, s.log.mask)
+		if s.Request.Command == "doctor" {
+			answer.Checks = doctor.Unread(err)
+		}
+		return s.end(answer), nil
 	}
 	s.settle(opened)
 	var answer Answer
@@ -152,7 +157,7 @@ func (s *Slice) out(err error) (Answer, error) {
 
 // commands are those that a request may name, by their names.
 func commands() map[string]Command {
-	return map[string]Command{"migrate": migrate, "info": info, "validate": validate, "deploy": deployment, "promote": deployment, "status": status, "silence": silence}
+	return map[string]Command{"migrate": migrate, "info": info, "validate": validate, "deploy": deployment, "promote": deployment, "status": status, "silence": silence, "doctor": examine}
 }
 
 func (f *Function) command(r Request) (Command, bool) {

@@ -87,6 +87,8 @@ func decodeRequest(text []byte) (Request, error) {
 		return r, fmt.Errorf("%q is no command for an event: %s are", r.Command, strings.Join(Commands, ", "))
 	case r.Via != "" && r.Via != "ssm":
 		return r, fmt.Errorf(`via is %q: "ssm" is the only other way`, r.Via)
+	case r.Via != "" && r.Command == "doctor":
+		return r, errors.New("doctor looks from where the function is: on the host run skein aws doctor")
 	case r.Continue != "" && r.Continue != "invoke" && r.Continue != "answer":
 		return r, fmt.Errorf(`continue is %q: "invoke" or "answer"`, r.Continue)
 	}

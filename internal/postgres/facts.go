@@ -11,6 +11,9 @@ import (
 	"time"
 )
 
+// OldestServer is the version of PostgreSQL, by server_version_num, whose catalogs and SQL are asked for.
+const OldestServer = 110000
+
 // Facts is what the target said about itself and the place of its history.
 type Facts struct {
 	Version    string // "15.20 (Debian 15.20-0+deb12u1)"

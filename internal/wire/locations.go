@@ -14,6 +14,7 @@ import (
 
 	"github.com/skein-db/skein/internal/config"
 	"github.com/skein-db/skein/internal/release"
+	"github.com/skein-db/skein/internal/secret"
 	"github.com/skein-db/skein/internal/secret/aws"
 	"github.com/skein-db/skein/source"
 	"github.com/skein-db/skein/source/git"
@@ -178,4 +179,42 @@ func (d *door) checkRelease(m release.Manifest) error {
 		refused.Hint = e.Hint
 	}
 	return refused
+}
+
+// Bucket is a place in S3 that the settings name.
+type Bucket struct {
+	Key   string // of the setting
+	At    s3.Location
+	Store bool // releases are kept there
+}
+
+// Buckets are the places in S3 that the settings name, with the client for them.
+func Buckets(s *config.Settings, w World) (list []Bucket, client *s3.Client, err error) {
+	for _, key := range []string{"locations", "callbackLocations", "skein.releases"} {
+		items := []string{}
+		if key == "skein.releases" {
+			items = append(items, s.Text(key))
+		} else {
+			items = s.List(key)
+		}
+		for _, item := range items {
+			prefix, rest, ok := strings.Cut(strings.TrimSpace(item), ":")
+			if !ok || !strings.EqualFold(prefix, "s3") {
+				continue
+			}
+			l, err := s3.ParseLocation(rest)
+			if err != nil {
+				return nil, nil, err
+			}
+			list = append(list, Bucket{Key: strings.TrimPrefix(key, "skein."), At: l, Store: key == "skein.releases"})
+		}
+	}
+	client, err = w.s3()
+	return list, client, err
+}
+
+// Ask asks one reference to a secret, and gives what is wrong with it; the secret itself only secrets hears of.
+func (w World) Ask(ctx context.Context, s *config.Settings, ref config.SecretRef, secrets *secret.Redactor) error {
+	_, err := w.asker(s, secrets)(ctx, ref)
+	return err
 }

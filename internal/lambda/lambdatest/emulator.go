@@ -133,6 +133,8 @@ func (e *Emulator) invokeAPI(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Amzn-Errortype", "ResourceNotFoundException")
 		w.WriteHeader(http.StatusNotFound)
 		fmt.Fprintf(w, `{"Message":"Function not found: %s"}`, name)
+	case r.Header.Get("X-Amz-Invocation-Type") == "DryRun":
+		w.WriteHeader(http.StatusNoContent)
 	case r.Header.Get("X-Amz-Invocation-Type") == "Event":
 		e.Send(string(body))
 		w.WriteHeader(http.StatusAccepted)

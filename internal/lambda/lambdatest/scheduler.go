@@ -268,8 +268,12 @@ func check(in map[string]any) *refused {
 		return invalid("Invalid Schedule Expression Timezone %s.", text(in, "ScheduleExpressionTimezone"))
 	}
 	if start, ok := in["StartDate"]; ok {
-		if _, ok := start.(float64); !ok {
+		seconds, ok := start.(float64)
+		if !ok {
 			return &refused{http.StatusBadRequest, "SerializationException", "StartDate is no number"}
+		}
+		if seconds < float64(time.Now().Add(-5*time.Minute).Unix()) {
+			return invalid("The StartDate you specify cannot be earlier than 5 minutes ago.")
 		}
 	}
 	window, _ := in["FlexibleTimeWindow"].(map[string]any)
