@@ -16,9 +16,9 @@ import (
 func TestHintsNameCommands(t *testing.T) {
 	t.Parallel()
 	grammar := Grammar()
-	command := regexp.MustCompile(`(?:[:,;(] |\bor |\bthen |\bfirst |\brun |^)skein ([a-z]+)(?: ([a-z]+))?`)
+	command := regexp.MustCompile(`(?:[:,;(] |\bor |\bthen |\bfirst |\brun |^)skein ([a-z]+)(?: ([a-z]+))?(?: ([a-z]+))?`)
 	count := 0
-	for _, dir := range []string{"../..", ".", "../pipeline", "../fleet", "../deploy", "../release", "../wire", "../config", "../../source", "../../source/s3", "../../migration", "../../adoption"} {
+	for _, dir := range []string{"../..", ".", "../pipeline", "../fleet", "../deploy", "../release", "../doctor", "../wire", "../config", "../../source", "../../source/s3", "../../migration", "../../adoption"} {
 		files, err := filepath.Glob(filepath.Join(dir, "*.go"))
 		if err != nil || len(files) == 0 {
 			t.Fatalf("%s: no files, %v", dir, err)
@@ -35,8 +35,9 @@ func TestHintsNameCommands(t *testing.T) {
 					count++
 					_, one := config.Parse([]string{m[1]}, grammar)
 					_, two := config.Parse([]string{m[1], m[2]}, grammar)
-					if one != nil && two != nil {
-						t.Errorf("%s: %q: there is no verb %s", file, text, strings.TrimSpace(m[1]+" "+m[2]))
+					_, three := config.Parse(m[1:4], grammar)
+					if one != nil && two != nil && three != nil {
+						t.Errorf("%s: %q: there is no verb %s", file, text, strings.TrimSpace(strings.Join(m[1:], " ")))
 					}
 				}
 			}

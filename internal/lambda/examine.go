@@ -29,8 +29,21 @@ func examine(ctx context.Context, s *Slice) (Answer, error) {
 	return a, nil
 }
 
+// unread is the answer of doctor where the settings cannot be read.
+func (s *Slice) unread(err error) Answer {
+	a := failed(s.Request, err, s.log.mask)
+	a.Checks = doctor.Unread(err)
+	for i := range a.Checks {
+		a.Checks[i].Text, a.Checks[i].Next = s.log.mask(a.Checks[i].Text), s.log.mask(a.Checks[i].Next)
+	}
+	return a
+}
+
 // shortTime is less than what a migration that has to wait for a lock is likely to take.
 const shortTime = time.Minute
+
+// askLimit is how long the question may take whether the function may invoke itself: from a VPC without a way out nobody answers.
+const askLimit = 5 * time.Second
 
 // itself looks at the function: how much time and memory it has, and whether it can go on in another invocation.
 func (s *Slice) itself(ctx context.Context) []doctor.Finding {
@@ -54,6 +67,8 @@ func (s *Slice) itself(ctx context.Context) []doctor.Finding {
 	} else {
 		add(doctor.Warning, "memory", "nobody says how much memory the function has (AWS_LAMBDA_FUNCTION_MEMORY_SIZE)", "")
 	}
+	ctx, cancel := context.WithTimeout(ctx, askLimit)
+	defer cancel()
 	name := s.function.name(s.call)
 	err := s.function.invoked(ctx, name, "DryRun", []byte("{}"))
 	e, refused := errors.AsType[*aws.Error](err)

@@ -39,7 +39,7 @@ func TestDoctor(t *testing.T) {
 		}
 	}
 	a := f.ask(`{"command": "doctor", "environment": "dev"}`)
-	want(a, lambda.StatusSucceeded, "time: ok: 5m0s are left", "memory: ok: 256 MB", "go on: ok: the function may invoke itself", "settings: ok: environment dev", "credentials: ok: arn:aws:sts::", "login: ok: ", "privileges: ok: ", "history: ok: ")
+	want(a, lambda.StatusSucceeded, "time: ok: ", "are left of the function's time", "memory: ok: 256 MB", "go on: ok: the function may invoke itself", "settings: ok: environment dev", "credentials: ok: arn:aws:sts::", "login: ok: ", "privileges: ok: ", "history: ok: ")
 	if f := doctor.First(a.Checks); f != nil || a.Error != nil || a.Environment != "dev" {
 		t.Errorf("%+v %+v", f, a)
 	}

@@ -20,7 +20,6 @@ import (
 
 	"github.com/skein-db/skein"
 	"github.com/skein-db/skein/internal/config"
-	"github.com/skein-db/skein/internal/doctor"
 	"github.com/skein-db/skein/internal/secret"
 	"github.com/skein-db/skein/internal/wire"
 )
@@ -127,7 +126,7 @@ func (f *Function) one(ctx context.Context, c call, item Item, index int) (Answe
 		}
 		answer := failed(s.Request, err, s.log.mask)
 		if s.Request.Command == "doctor" {
-			answer.Checks = doctor.Unread(err)
+			answer = s.unread(err)
 		}
 		return s.end(answer), nil
 	}
