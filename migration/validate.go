@@ -2,6 +2,7 @@ package migration
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -170,5 +171,5 @@ func sumText(sum *int32) string {
 	if sum == nil {
 		return "null"
 	}
-	return fmt.Sprint(*sum)
+	return strconv.Itoa(int(*sum))
 }
