@@ -28,11 +28,11 @@ func awsRun(t *testing.T, env []string, stdin string, args ...string) (code int,
 }
 
 // held reads a schedule as the service has it.
-func held(t *testing.T, fake *lambdatest.Scheduler, group, name string) map[string]any {
+func held(t *testing.T, fake *lambdatest.Scheduler, name string) map[string]any {
 	t.Helper()
 	s := map[string]any{}
-	if err := json.Unmarshal([]byte(fake.Held(group, name)), &s); err != nil {
-		t.Fatalf("%s/%s: %v", group, name, err)
+	if err := json.Unmarshal([]byte(fake.Held("default", name)), &s); err != nil {
+		t.Fatalf("%s: %v", name, err)
 	}
 	for _, field := range []string{"Arn", "CreationDate", "LastModificationDate"} {
 		if s[field] == nil {
@@ -65,7 +65,7 @@ func TestScheduleSet(t *testing.T) {
 			"Input":            `{"command": "migrate", "environment": "dev", "scheduledTime": "<aws.scheduler.scheduled-time>", "executionId": "<aws.scheduler.execution-id>"}`,
 		},
 	}
-	if diff := cmp.Diff(want, held(t, fake, "default", "dev")); diff != "" {
+	if diff := cmp.Diff(want, held(t, fake, "dev")); diff != "" {
 		t.Error(diff)
 	}
 
@@ -81,7 +81,7 @@ func TestScheduleSet(t *testing.T) {
 	target, _ := want["Target"].(map[string]any)
 	target["Input"] = `{"command": "deploy", "environment": "dev", "scheduledTime": "<aws.scheduler.scheduled-time>", "executionId": "<aws.scheduler.execution-id>", "release": "7"}`
 	want["State"], want["StartDate"], want["Description"], want["EndDate"] = "DISABLED", 4007934245.0, "by hand", 4102444800.5
-	if diff := cmp.Diff(want, held(t, fake, "default", "dev")); diff != "" {
+	if diff := cmp.Diff(want, held(t, fake, "dev")); diff != "" {
 		t.Error(diff)
 	}
 	if code, out, errs = set("dev", "--start", "2097-01-02T03:04:05Z"); code != 0 || !strings.HasPrefix(out, "nothing to change") {
@@ -91,7 +91,7 @@ func TestScheduleSet(t *testing.T) {
 	if code, out, errs = set("past", "rate(14 days)", "--start", "2020-01-06T02:00:00Z", "--function", functionARN, "--role", roleARN); code != 0 {
 		t.Errorf("%d\n%s\n%s", code, out, errs)
 	}
-	begin, _ := held(t, fake, "default", "past")["StartDate"].(float64)
+	begin, _ := held(t, fake, "past")["StartDate"].(float64)
 	if at := int64(begin) - 1578276000; at%(14*24*3600) != 0 || int64(begin) < time.Now().Unix() || int64(begin) > time.Now().Add(14*24*time.Hour).Unix() {
 		t.Errorf("it begins %d seconds after the start that was given", at)
 	}
@@ -102,11 +102,11 @@ func TestScheduleSet(t *testing.T) {
 	if code, out, errs = set("past"); code != 0 || !strings.HasPrefix(out, "nothing to change") {
 		t.Errorf("%d\n%s\n%s", code, out, errs)
 	}
-	if code, out, errs = set("past", "cron(0 2 1 10 ? 2098)"); code != 0 || held(t, fake, "default", "past")["StartDate"] != nil {
+	if code, out, errs = set("past", "cron(0 2 1 10 ? 2098)"); code != 0 || held(t, fake, "past")["StartDate"] != nil {
 		t.Errorf("%d\n%s\n%s", code, out, errs)
 	}
 	code, out, _ = set("dev", "--disabled=false", "--function", strings.Replace(functionARN, ":lambda:", ":states:", 1), "-outputType=json")
-	if got := held(t, fake, "default", "dev"); code != 0 || got["State"] != "ENABLED" || !strings.Contains(fmt.Sprint(got["Target"]), `"environment": "dev", "continue": "answer", "scheduledTime"`) ||
+	if got := held(t, fake, "dev"); code != 0 || got["State"] != "ENABLED" || !strings.Contains(fmt.Sprint(got["Target"]), `"environment": "dev", "continue": "answer", "scheduledTime"`) ||
 		!strings.Contains(out, `"done" : "changed"`) || !strings.Contains(out, `"2098-10-01T02:00:00+02:00"`) || !strings.Contains(out, `"account" : "123456789012"`) {
 		t.Errorf("%d %v\n%s", code, got, out)
 	}

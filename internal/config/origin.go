@@ -101,12 +101,12 @@ func (ms Mistakes) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// err is ms as an error, nil when there is none.
 // Is answers errors.Is for secret.ErrSilent: all that is wrong is that somebody did not answer.
 func (ms Mistakes) Is(target error) bool {
 	return target == secret.ErrSilent && len(ms) > 0 && !slices.ContainsFunc(ms, func(m Mistake) bool { return !m.Silent })
 }
 
+// err is ms as an error, nil when there is none.
 func (ms Mistakes) err() error {
 	if len(ms) == 0 {
 		return nil

@@ -44,7 +44,7 @@ func (x *examination) database(ctx context.Context) {
 	}
 	reached := x.network(ctx, cfg)
 	x.tls(cfg)
-	right := x.endpoint(cfg)
+	x.endpoint(cfg)
 	if !reached {
 		x.skip("the server is not reached", append([]string{"login"}, inside...)...)
 		return
@@ -59,7 +59,7 @@ func (x *examination) database(ctx context.Context) {
 	}
 	defer conn.Close()
 	x.add(OK, "login", cfg.User+" at "+conn.Host(), "")
-	x.inside(ctx, conn, right)
+	x.inside(ctx, conn)
 }
 
 // network asks for the names of the hosts and opens a connection to each.
@@ -135,11 +135,10 @@ func (x *examination) tls(cfg *pgx.ConnConfig) {
 func full(c *tls.Config) bool { return !c.InsecureSkipVerify }
 
 // endpoint says what the host's name promises; false: it takes no writes.
-func (x *examination) endpoint(cfg *pgx.ConnConfig) bool {
+func (x *examination) endpoint(cfg *pgx.ConnConfig) {
 	switch aurora.PlaceOf(cfg.Host) {
 	case aurora.Reader:
 		x.fail(skein.KindRefused, "endpoint", cfg.Host+" is the reader endpoint of a cluster, which takes no writes", "use the cluster's writer endpoint, which has no -ro- in its name")
-		return false
 	case aurora.Proxy:
 		x.add(Warning, "endpoint", cfg.Host+" is an RDS Proxy: a statement ends with the client that sent it, and none may take longer than a function", "use the cluster's writer endpoint")
 	case aurora.Custom, aurora.Instance:
@@ -149,7 +148,6 @@ func (x *examination) endpoint(cfg *pgx.ConnConfig) bool {
 	default:
 		x.add(OK, "endpoint", "the host's name says nothing of RDS", "")
 	}
-	return true
 }
 
 // login explains why there is none.
@@ -187,7 +185,7 @@ func (x *examination) login(cfg *pgx.ConnConfig, err error) {
 }
 
 // inside asks the server itself. Nothing is written.
-func (x *examination) inside(ctx context.Context, conn *postgres.Conn, right bool) {
+func (x *examination) inside(ctx context.Context, conn *postgres.Conn) {
 	schema, table := x.Engine.DefaultSchema, x.Settings.Text("table")
 	if schema == "" && len(x.Engine.Schemas) > 0 {
 		schema = x.Engine.Schemas[0]

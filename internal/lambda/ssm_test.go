@@ -31,7 +31,7 @@ func TestSSM(t *testing.T) {
 	all := f.answers()
 	a := all[len(all)-1]
 	if len(all) < 2 || all[0].Status != lambda.StatusContinued || a.Status != lambda.StatusSucceeded || len(a.Applied) != 402 || a.Version != "402" || a.Via != "ssm" ||
-		a.Applied[1].Milliseconds < 4000 || a.Target == "" || a.Run != all[0].Run {
+		a.Applied[1].Milliseconds < 3900 || a.Target == "" || a.Run != all[0].Run {
 		t.Errorf("%d answers, %d applied: %+v\n%s", len(all), len(a.Applied), a.Error, f.story())
 	}
 	if n := len(ssm.Sent()); n != 1 {

@@ -239,7 +239,7 @@ func TestSyncDelete(t *testing.T) {
 }
 
 // TestSyncBreaksOff: whatever breaks off, the folder is as it was, and the next run brings what is missing.
-func TestSyncBreaksOff(t *testing.T) {
+func TestSyncBreaksOff(t *testing.T) { //nolint:tparallel // its subtests change one bucket, one after the other
 	t.Parallel()
 	server := s3test.New(t)
 	server.Bucket("shop", true)
@@ -298,7 +298,7 @@ func TestSyncBreaksOff(t *testing.T) {
 				}
 				return false
 			}}},
-		"listing": {reason: source.Unreachable, text: "access denied", change: as("nobody"), wire: &network{before: func(_ int, w http.ResponseWriter, r *http.Request) bool {
+		"listing": {reason: source.Unreachable, text: "access denied", change: as("nobody"), wire: &network{before: func(_ int, w http.ResponseWriter, _ *http.Request) bool {
 			return refuse(w, http.StatusForbidden, "AccessDenied")
 		}}},
 	} {
