@@ -134,7 +134,7 @@ func (x *examination) tls(cfg *pgx.ConnConfig) {
 
 func full(c *tls.Config) bool { return !c.InsecureSkipVerify }
 
-// endpoint says what the host's name promises; false: it takes no writes.
+// endpoint says what the host's name promises.
 func (x *examination) endpoint(cfg *pgx.ConnConfig) {
 	switch aurora.PlaceOf(cfg.Host) {
 	case aurora.Reader:
