@@ -105,7 +105,7 @@ func (p *parser) verb(word string) {
 	if p.grammar.Verbs != nil {
 		whole, more := p.longest(word)
 		if whole == "" {
-			p.invalid(word, didYouMean(word, p.grammar.Verbs))
+			p.invalid(word, p.meant(word))
 			return
 		}
 		word, p.rest = whole, p.rest[more:]
@@ -153,6 +153,20 @@ func (p *parser) ofVerb(name string) (string, Key, bool) {
 		}
 	}
 	return "", Key{}, false
+}
+
+// meant says which verbs a word may have been begun for.
+func (p *parser) meant(word string) string {
+	var longer []string
+	for _, v := range p.grammar.Verbs {
+		if strings.HasPrefix(v, word+" ") {
+			longer = append(longer, v)
+		}
+	}
+	if len(longer) > 0 {
+		return "the verbs are " + strings.Join(longer, ", ")
+	}
+	return didYouMean(word, p.grammar.Verbs)
 }
 
 // invalid is Flyway's message for a word it does not know.
