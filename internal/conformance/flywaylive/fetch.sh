@@ -14,7 +14,8 @@
 #
 # Versions before 10 come whole, as published, and a front can't be chosen; 7.7.3 is one. 8.5.4 is not published as a
 # command line: point FLYWAY_854 at an installation that you have, or at one built with javac from the sources of its tag (the
-# module flyway-commandline) beside org.flywaydb:flyway-core:8.5.4, which is published.
+# module flyway-commandline) beside org.flywaydb:flyway-core:8.5.4, which is published; its conf/ has to be empty, for the
+# flyway.conf of the tag names a location.
 set -euo pipefail
 
 folder=${1:?usage: fetch.sh FOLDER [VERSION [FRONT]]}
