@@ -128,7 +128,7 @@ func (f *folder) hashes(name string) (long, short string, err error) {
 		return "", "", f.failed(err)
 	}
 	defer func() { _ = file.Close() }() // it was only read
-	l, s := sha256.New(), md5.New() // an ETag is one; S3 has compared it when it was written
+	l, s := sha256.New(), md5.New()     // an ETag is one; S3 has compared it when it was written
 	if _, err := io.Copy(io.MultiWriter(l, s), file); err != nil {
 		return "", "", f.failed(err)
 	}
