@@ -3,12 +3,10 @@ package awstest
 import (
 	"encoding/json"
 	"errors"
-	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -93,15 +91,18 @@ func startMoto(t *testing.T) []string {
 	t.Helper()
 	program := os.Getenv("SKEIN_TEST_MOTO")
 	if cache, err := os.UserCacheDir(); program == "" && err == nil {
-		if made := filepath.Join(cache, "skein-test", "moto-5.2.5", "bin", "moto_server"); exec.Command(made, "--help").Run() == nil {
+		if made := filepath.Join(cache, "skein-test", "moto-5.2.5", "bin", "moto_server"); isProgram(made) {
 			program = made
 		}
 	}
 	if program == "" {
 		t.Skip("there is no moto_server (.ci/templates makes one, or pip install 'moto[server]' and SKEIN_TEST_MOTO names it)")
 	}
-	// Below the ports that the system gives to whoever asks for any.
-	port := strconv.Itoa(12000 + rand.IntN(20000))
+	address := lambdatest.FreeAddress(t)
+	_, port, err := net.SplitHostPort(address)
+	if err != nil {
+		t.Fatal(err)
+	}
 	server := exec.Command(program, "-H", "127.0.0.1", "-p", port)
 	if err := server.Start(); err != nil {
 		t.Fatal(err)
@@ -111,7 +112,7 @@ func startMoto(t *testing.T) []string {
 		_ = server.Wait() // it was killed
 	})
 	for deadline := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
-		conn, err := net.Dial("tcp", "127.0.0.1:"+port)
+		conn, err := net.Dial("tcp", address)
 		if err == nil {
 			_ = conn.Close() // it answers
 			break
@@ -120,5 +121,10 @@ func startMoto(t *testing.T) []string {
 			t.Fatalf("moto_server does not answer: %v", err)
 		}
 	}
-	return []string{"AWS_ENDPOINT_URL=http://127.0.0.1:" + port, "AWS_REGION=eu-central-1", "AWS_ACCESS_KEY_ID=AKIDMOTO", "AWS_SECRET_ACCESS_KEY=moto", "AWS_EC2_METADATA_DISABLED=true"}
+	return []string{"AWS_ENDPOINT_URL=http://" + address, "AWS_REGION=eu-central-1", "AWS_ACCESS_KEY_ID=AKIDMOTO", "AWS_SECRET_ACCESS_KEY=moto", "AWS_EC2_METADATA_DISABLED=true"}
+}
+
+func isProgram(path string) bool {
+	_, err := exec.LookPath(path)
+	return err == nil
 }

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
@@ -108,24 +107,6 @@ func (f *function) story() string {
 }
 
 func matches(pattern, text string) bool { return regexp.MustCompile(pattern).MatchString(text) }
-
-// free is an address at which nobody is.
-func free(t testing.TB) string {
-	t.Helper()
-	for range 100 {
-		// Below the ports that the system gives to whoever asks for any, else somebody would have it before it is used.
-		listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 12000+rand.IntN(20000)))
-		if err != nil {
-			continue
-		}
-		if err := listener.Close(); err != nil {
-			t.Fatal(err)
-		}
-		return listener.Addr().String()
-	}
-	t.Fatal("no port is free")
-	return ""
-}
 
 // relay lets a server be reached under another address.
 func relay(t testing.TB, address, to string) {

@@ -1,7 +1,6 @@
 package pgtest
 
 import (
-	"context"
 	"strings"
 	"testing"
 
@@ -50,34 +49,25 @@ order by 1, 2, 3`
 // speaks to.
 func (db *DB) Describe(t testing.TB, without string, rows func(table string) bool) string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), limit)
-	defer cancel()
-	conn, err := pgx.Connect(ctx, db.URL)
-	if err != nil {
-		t.Fatalf("pgtest: connect to %s: %v", db.URL, err)
-	}
-	defer func() { _ = conn.Close(ctx) }()
-	ask := func(sql string, args ...any) [][]string {
-		t.Helper()
-		return ask(ctx, t, conn, sql, args)
-	}
-	ask("set search_path = ''; set timezone = 'UTC'")
 	var b strings.Builder
-	for _, row := range ask(described, without) {
-		b.WriteString(strings.Join(row, " ") + "\n")
-	}
-	if rows == nil {
-		return b.String()
-	}
-	for _, table := range ask(`select nspname, relname, case relkind when 'S' then 'last_value || '' '' || is_called' else 't::text' end from pg_class join pg_namespace n on n.oid = relnamespace
-		where relkind in ('r', 'm', 'S') and nspname !~ '^pg_|^information_schema$' and nspname <> $1 order by 1, 2`, without) {
-		if !rows(table[1]) {
-			continue
+	db.once(t, db.URL, func(ask func(sql string, args ...any) [][]string) {
+		ask("set search_path = ''; set timezone = 'UTC'")
+		for _, row := range ask(described, without) {
+			b.WriteString(strings.Join(row, " ") + "\n")
 		}
-		name := pgx.Identifier(table[:2]).Sanitize()
-		for _, row := range ask("select " + table[2] + " from " + name + " t order by 1") {
-			b.WriteString(name + " " + row[0] + "\n")
+		if rows == nil {
+			return
 		}
-	}
+		for _, table := range ask(`select nspname, relname, case relkind when 'S' then 'last_value || '' '' || is_called' else 't::text' end from pg_class join pg_namespace n on n.oid = relnamespace
+			where relkind in ('r', 'm', 'S') and nspname !~ '^pg_|^information_schema$' and nspname <> $1 order by 1, 2`, without) {
+			if !rows(table[1]) {
+				continue
+			}
+			name := pgx.Identifier(table[:2]).Sanitize()
+			for _, row := range ask("select " + table[2] + " from " + name + " t order by 1") {
+				b.WriteString(name + " " + row[0] + "\n")
+			}
+		}
+	})
 	return b.String()
 }

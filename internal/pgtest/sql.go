@@ -62,7 +62,14 @@ func (db *DB) Session(t testing.TB) func(sql string, args ...any) [][]string {
 }
 
 // sql uses the simple protocol: several statements at once, results as text.
-func (db *DB) sql(t testing.TB, url, sql string, args ...any) [][]string {
+func (db *DB) sql(t testing.TB, url, sql string, args ...any) (out [][]string) {
+	t.Helper()
+	db.once(t, url, func(ask func(string, ...any) [][]string) { out = ask(sql, args...) })
+	return out
+}
+
+// once opens a connection and closes it when do has returned.
+func (db *DB) once(t testing.TB, url string, do func(ask func(sql string, args ...any) [][]string)) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
@@ -71,7 +78,10 @@ func (db *DB) sql(t testing.TB, url, sql string, args ...any) [][]string {
 		t.Fatalf("pgtest: connect to %s: %v", url, err)
 	}
 	defer func() { _ = conn.Close(ctx) }()
-	return ask(ctx, t, conn, sql, args)
+	do(func(sql string, args ...any) [][]string {
+		t.Helper()
+		return ask(ctx, t, conn, sql, args)
+	})
 }
 
 func ask(ctx context.Context, t testing.TB, conn *pgx.Conn, sql string, args []any) (out [][]string) {
