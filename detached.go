@@ -2,6 +2,7 @@ package skein
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"github.com/skein-db/skein/internal/detach"
@@ -58,6 +59,8 @@ func (s *step) detach(ctx context.Context, g *group) error {
 		d.Client = "a program runs between its statements"
 	case g != nil && g.mode == stepwise:
 		d.Parts = "the scripts of a group share one transaction"
+	case r.cfg.Detach && !r.quiet && !proxied && r.cfg.instead == nil:
+		d.Parts = "the session cannot be kept quiet without PL/pgSQL"
 	case s.x.rest != nil:
 		d.Parts = "it is too long for one message"
 	case len(r.cfg.ErrorOverrides) > 0:
@@ -101,10 +104,12 @@ func (r *run) keepQuiet(ctx context.Context) error {
 	if proxied, err := r.isProxied(ctx); proxied || err != nil {
 		return err
 	}
-	m := &message{}
-	m.own(postgres.QuietSQL()...)
-	r.quiet = true
-	return r.wrap(m.send(ctx, r.conn, 0, nil))
+	err := r.conn.Exec(ctx, postgres.QuietSQL(false), nil)
+	if e, ok := errors.AsType[*postgres.StatementError](err); ok && e.Err.Code == "42704" {
+		return nil // there is no PL/pgSQL
+	}
+	r.quiet = err == nil
+	return r.wrap(err)
 }
 
 // whole sends the execution's transaction as one message of the simple protocol, which the server has read to its end

@@ -97,3 +97,22 @@ func TestAdmit(t *testing.T) {
 		t.Errorf("recorded %s", got)
 	}
 }
+
+// What keeps a session quiet takes PL/pgSQL. A database without it is migrated all the same, and says what it cannot have.
+func TestNothingIsDetachedWithoutPLpgSQL(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	db.Exec(t, "drop extension plpgsql")
+	var attached string
+	cfg := skein.Config{Source: scripts("V1__a.sql", "create table a(id int)"), Detach: true, Report: func(e skein.Event) {
+		if s, ok := e.(skein.StepStarted); ok {
+			attached = s.Attached
+		}
+	}}
+	if _, err := migrate(t, db, cfg); err != nil {
+		t.Fatal(err)
+	}
+	if want := "the session cannot be kept quiet without PL/pgSQL"; attached != want {
+		t.Errorf("%q", attached)
+	}
+}

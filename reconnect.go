@@ -236,11 +236,7 @@ func (r *run) settleSession(ctx context.Context) error {
 		if err := r.keepQuiet(ctx); err != nil {
 			return err
 		}
-		var own []string
-		if r.quiet {
-			own = postgres.QuietSQL()
-		}
-		r.session = postgres.CleanSession(r.cfg.Role, own...)
+		r.session = postgres.CleanSession(r.cfg.Role, r.quiet)
 		return nil
 	}
 	if err := r.fire(ctx, "afterConnect"); err != nil {
@@ -256,7 +252,7 @@ func (r *run) settleSession(ctx context.Context) error {
 		}
 	}
 	var err error
-	if r.session, err = r.conn.CaptureSession(ctx, texts...); err != nil {
+	if r.session, err = r.conn.CaptureSession(ctx, r.quiet, texts...); err != nil {
 		return r.wrap(err)
 	}
 	return r.survey(ctx) // the search path may be another now

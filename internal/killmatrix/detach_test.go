@@ -16,7 +16,7 @@ import (
 // after its client, or has not got all of the script.
 var detached = map[string]struct{ script, conf, before string }{
 	"a notice":              {script: "do $$ begin perform at_gate(); for i in 1..5 loop raise notice '%', i; perform pg_sleep(0.02); end loop; end $$;\ncreate table effect as select 1 as n;"},
-	"looked after":          {script: "select at_gate();\ncreate table effect as select 1 as n;", before: "alter database %s set client_connection_check_interval = '20ms'"},
+	"looked after":          {script: "select at_gate();\ncreate table effect as select 1 as n;", before: "alter database %s set client_connection_check_interval = '1ms'"},
 	"a long one":            {script: "insert into rows select 0, 'x' from at_gate();\n" + strings.Repeat("insert into rows values (0, 'y');\n", 70) + "create table effect as select 1 as n;"},
 	"outside a transaction": {script: "insert into rows select 0, 'once' from at_gate();\ncreate table effect as select count(*) as n from rows where name = 'once';", conf: "executeInTransaction=false"},
 }

@@ -258,12 +258,17 @@ func (c *Conn) Proxied(ctx context.Context) (bool, error) {
 	return err == nil && *rows[0][0] != strconv.FormatUint(uint64(c.PID()), 10), err
 }
 
-// QuietSQL lists the statements that make the session one in which a statement goes on when its client is gone: nothing
-// is sent before it ends, and nobody looks whether there is still somebody to send it to.
-func QuietSQL() []string {
-	return []string{
-		"set client_min_messages = error",
-		// There is none before version 14, and nobody looks then.
-		"select pg_catalog.set_config(name, '0', false) from pg_catalog.pg_settings where name = 'client_connection_check_interval'",
+// QuietSQL is the statement that makes the session one in which a statement goes on when its client is gone: nothing is
+// sent before it ends, and nobody looks whether there is still somebody to send it to (there is no such look before
+// version 14). With reset it is RESET ALL besides, in the place of one: where that is a statement of its own, the next one
+// begins with a clock for that look as the database or the role sets it, and a busy machine may stop it for longer.
+//
+// Without PL/pgSQL in the database it fails with SQLSTATE 42704.
+func QuietSQL(reset bool) string {
+	first := ""
+	if reset {
+		first = "reset all; "
 	}
+	return "do $$begin " + first + `if pg_catalog.current_setting('client_connection_check_interval', true) is not null then
+perform pg_catalog.set_config('client_connection_check_interval', '0', false); end if; set client_min_messages = error; end$$ language plpgsql`
 }

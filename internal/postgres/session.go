@@ -16,11 +16,18 @@ type Session struct {
 	reset []string
 }
 
-// CleanSession is the session of a connection on which nothing ran but "set role", when role is not empty, and then own.
-func CleanSession(role string, own ...string) Session {
-	parts := append([]string{"reset session authorization", setRole(role), "reset all"}, own...)
-	return Session{reset: filled(append(parts, "close all", "deallocate all",
-		"unlisten *", "select pg_catalog.pg_advisory_unlock_all()", "discard temp", "discard sequences")...)}
+// CleanSession is the session of a connection on which nothing ran but "set role", when role is not empty. A quiet one
+// is as QuietSQL makes it.
+func CleanSession(role string, quiet bool) Session {
+	return Session{reset: filled("reset session authorization", setRole(role), resetAll(quiet), "close all", "deallocate all",
+		"unlisten *", "select pg_catalog.pg_advisory_unlock_all()", "discard temp", "discard sequences")}
+}
+
+func resetAll(quiet bool) string {
+	if quiet {
+		return QuietSQL(true)
+	}
+	return "reset all"
 }
 
 // Reset lists the statements that bring the session back from wherever a script took it. They are allowed in a
@@ -28,8 +35,8 @@ func CleanSession(role string, own ...string) Session {
 func (s Session) Reset() []string { return s.reset }
 
 // CaptureSession looks at the session after the user's statements, given as texts, have run on it. The texts are needed
-// for settings of an application's own (my.tenant), which no catalog lists.
-func (c *Conn) CaptureSession(ctx context.Context, texts ...string) (Session, error) {
+// for settings of an application's own (my.tenant), which no catalog lists. quiet says that it is as QuietSQL makes it.
+func (c *Conn) CaptureSession(ctx context.Context, quiet bool, texts ...string) (Session, error) {
 	rows, err := c.query(ctx, `select name, pg_catalog.current_setting(name, true), null from unnest(`+literalArray(customSettings(texts))+`) name
 	where pg_catalog.current_setting(name, true) is not null
 union all select name, setting, null from pg_catalog.pg_settings where source = 'session'`+c.ownSettings()+`
@@ -46,7 +53,7 @@ union all select '', 'listen', channel from pg_catalog.pg_listening_channels() c
 	}
 	kept := map[string][]string{}
 	// What only a superuser may set comes back before the session gives up being one.
-	parts := []string{"reset session authorization", "reset all"}
+	parts := []string{"reset session authorization", resetAll(quiet)}
 	authorization, role := "", ""
 	for _, r := range rows {
 		switch name := *r[0]; name {

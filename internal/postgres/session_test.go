@@ -63,7 +63,7 @@ func TestResetBringsTheSessionBack(t *testing.T) {
 						warnings = append(warnings, text)
 					}
 				}})
-				session, err := c.CaptureSession(t.Context(), "select 1", roles.Replace(init))
+				session, err := c.CaptureSession(t.Context(), false, "select 1", roles.Replace(init))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -108,7 +108,7 @@ func TestCleanSession(t *testing.T) {
 		want := ask(t, c, state)
 		run(t, c, "reset role")
 		run(t, c, strings.ReplaceAll(mess, "MESSY", messy))
-		run(t, c, postgres.CleanSession(role).Reset()...)
+		run(t, c, postgres.CleanSession(role, false).Reset()...)
 		if diff := cmp.Diff(want, ask(t, c, state)); diff != "" {
 			t.Errorf("role %q: -before +after the reset\n%s", role, diff)
 		}
@@ -122,7 +122,7 @@ func TestCaptureFindsSettingsOfOnesOwn(t *testing.T) {
 	const text = `set my.bare = 1; select set_config('my.string', 'x', false); do $$ begin set my.hidden = 2; end $$; -- my.comment
 		set "my"."quoted" = 3; select 'my.nothing'; set My.Mixed = 4; set my.deep.er = 5`
 	c := open(t, db.URL, postgres.Options{InitSQL: text})
-	session, err := c.CaptureSession(t.Context(), text)
+	session, err := c.CaptureSession(t.Context(), false, text)
 	if err != nil {
 		t.Fatal(err)
 	}
