@@ -2,6 +2,7 @@ package awstest
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"os"
 	"os/exec"
@@ -67,6 +68,9 @@ func TestTerraformValidate(t *testing.T) {
 			for name, text := range moduleFiles(t) {
 				files[name] = string(text)
 			}
+			if version != terraformVersion && tooOld(t, dir, program) {
+				t.Skipf("%s is older than %s", program, terraformVersion)
+			}
 			write(t, dir, files)
 			terraform(t, dir, program, "init", "-backend=false", "-input=false", "-no-color", "-plugin-dir="+providers)
 			if found := validated(t, dir, program); len(found) > 0 {
@@ -86,6 +90,21 @@ func TestTerraformValidate(t *testing.T) {
 			}
 		})
 	}
+}
+
+// tooOld reports whether a program of somebody's own may be one that the module does not take.
+func tooOld(t *testing.T, dir, program string) bool {
+	var is struct {
+		Version string `json:"terraform_version"`
+	}
+	if err := json.Unmarshal(terraform(t, dir, program, "version", "-json"), &is); err != nil {
+		t.Fatal(err)
+	}
+	var major, minor int
+	if _, err := fmt.Sscanf(is.Version, "%d.%d", &major, &minor); err != nil {
+		t.Fatal(err)
+	}
+	return major < 1 || major == 1 && minor < 5
 }
 
 // mirror is a folder with a provider for AWS, as `terraform init -plugin-dir` takes it; "" where there is none.
