@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -311,6 +312,10 @@ func (r *run) searchPath() []string {
 func (r *run) reset() []string {
 	if r.cfg.KeepSessionState {
 		return []string{"set role " + postgres.Ident(r.facts.User)}
+	}
+	if r.inSession {
+		lock, _ := r.lockKeys()
+		return append(slices.Clip(r.session.Reset()), postgres.RetakeSQL(lock))
 	}
 	return r.session.Reset()
 }

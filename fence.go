@@ -12,7 +12,8 @@ import (
 // The migration lock belongs to a connection of its own. When the client dies, or that connection alone, the lock is
 // free, while the server may still work on what the client had sent. So each transaction of a step begins with a fence:
 // it takes a second lock, which lives exactly as long as the transaction, and makes sure that the first is still held.
-// Whoever gets the first lock next waits until the second is free.
+// Whoever gets the first lock next waits until the second is free. A run of a few small scripts does without the connection
+// (see holdInSession).
 //
 // A fence that does not let through raises an error in the server: of a pipeline nothing after it runs. The error is
 // that of a setting that does not exist, because the name is all that its message needs.
@@ -26,7 +27,10 @@ func (r *run) fence() []string {
 	if r.tape() != nil {
 		return nil // who runs the file holds no lock
 	}
-	lock, fence := migration.LockKey(r.history.Schema, r.history.Table), migration.FenceKey(r.history.Schema, r.history.Table)
+	lock, fence := r.lockKeys()
+	if r.inSession {
+		return []string{guard(lock, fence)}
+	}
 	return []string{fmt.Sprintf(`select case when not pg_catalog.pg_try_advisory_xact_lock(%d) then pg_catalog.current_setting('%s') `+
 		`when pg_catalog.pg_try_advisory_xact_lock_shared(%d) then pg_catalog.current_setting('%s') end`, fence, fenceBusy, lock, fenceLost)}
 }
@@ -57,10 +61,17 @@ var errBusy = errors.New("the fence is held")
 // afterOther waits for the run that the fence stopped at. Where that run has recorded nothing, ours goes on; else busy,
 // with errMoved in it, says that the plan does not hold any more.
 func (r *run) afterOther(ctx context.Context, busy error) error {
-	if err := r.awaitFence(ctx); err != nil {
+	before := r.nextRank()
+	if r.inSession {
+		if err := r.leaveSession(ctx); err != nil {
+			return err
+		}
+		if err := r.acquire(ctx); err != nil {
+			return err
+		}
+	} else if err := r.awaitFence(ctx); err != nil {
 		return r.wrap(err)
 	}
-	before := r.nextRank()
 	r.changed()
 	if err := r.readHistory(ctx); err != nil {
 		return err

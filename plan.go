@@ -28,15 +28,19 @@ func (r *run) plan(ctx context.Context, decide planner) (migration.Plan, []migra
 // planner is migration.PlanMigrate or migration.PlanUndo.
 type planner func([]migration.Entry, migration.PlanOptions) (migration.Plan, error)
 
-// planUnderLock plans, and when there is something to do, plans again under the lock.
+// planUnderLock plans, and when there is something to do takes the lock: such that the plan holds, or plans again.
 func (r *run) planUnderLock(ctx context.Context, decide planner) (migration.Plan, []migration.Entry, error) {
 	plan, entries, err := r.plan(ctx, decide)
-	if err == nil && len(plan.Steps) > 0 && r.lock == nil {
-		if err = r.acquire(ctx); err == nil {
-			plan, entries, err = r.plan(ctx, decide)
-		}
+	if err != nil || len(plan.Steps) == 0 || r.lock != nil || r.inSession {
+		return plan, entries, err
 	}
-	return plan, entries, err
+	if err := r.holdInSession(ctx, plan); err != nil || r.inSession {
+		return plan, entries, err
+	}
+	if err := r.acquire(ctx); err != nil {
+		return plan, entries, err
+	}
+	return r.plan(ctx, decide)
 }
 
 // announce tells what is about to be done.

@@ -80,7 +80,7 @@ func (r *run) reconnect(ctx context.Context, cause error) error {
 		within = min(within, max(left, 0))
 	}
 	r.warn(Warning{Text: fmt.Sprintf("the connection was lost (%s); connecting again, for up to %s", firstLine(cause), within)})
-	begin, held := time.Now(), r.lock != nil
+	begin, held := time.Now(), r.lock != nil || r.inSession
 	deadline := begin.Add(within)
 	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 3*time.Second) {
 		err := r.comeBack(ctx, deadline, held)
@@ -156,7 +156,7 @@ func (r *run) drop() {
 		r.lock = nil
 	}
 	r.conn.Close()
-	r.lockSeen = time.Time{}
+	r.lockSeen, r.inSession = time.Time{}, false
 }
 
 // surviving repeats do, which may be repeated whatever became of it, over new connections when one breaks.

@@ -44,7 +44,7 @@ type run struct {
 	cfg     Config
 	way     way // of the steps; the zero value is migrate's
 	conn    *postgres.Conn
-	lock    *postgres.Lock // nil until something is to be changed
+	lock    *postgres.Lock // nil until something is to be changed, and where inSession is true
 	facts   postgres.Facts
 	history postgres.History
 	empty   map[string]bool // schemas, as seen right after the lock was taken; nil: not known any more
@@ -75,6 +75,7 @@ type run struct {
 	grouped    *queue        // of a run whose steps share one transaction
 	proxied    *bool         // a pooler stands before the server; nil: not asked yet
 	quiet      bool          // the session outlives its client (see keepQuiet)
+	inSession  bool          // conn's session holds the migration lock (see holdInSession)
 	baselined  bool          // the baseline's row went in together with the schemas
 
 	place                locality

@@ -92,3 +92,19 @@ func TestNothingIsDetachedBehindPgBouncer(t *testing.T) {
 		t.Errorf("%q is not in\n%s", want, c.output.String())
 	}
 }
+
+// Nor does a pooled session hold the migration lock, which it would keep for whoever has it next.
+func TestLockIsNotInAPooledSession(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	url := bouncer(t, db)
+	for _, target := range []string{"1", "2"} { // small scripts, the second on a history that is there
+		dir := folder(t, "V1__a.sql", "create table a();", "V2__b.sql", "create table b();")
+		if c := command(t, url, dir, "migrate", "-target="+target); c.wait() != 0 {
+			t.Fatal(c.output.String())
+		}
+	}
+	if got := db.Value(t, "select count(*) from pg_locks where locktype = 'advisory' and database = (select oid from pg_database where datname = current_database())"); got != "0" {
+		t.Errorf("%s locks are left in the pooler's sessions", got)
+	}
+}

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -79,6 +80,30 @@ func (l *Lock) Lost() bool { return l.conn.Lost() }
 func (l *Lock) Yield(ctx context.Context) error {
 	l.held = false
 	return l.conn.Rollback(ctx)
+}
+
+// LockSession takes the advisory lock of that key for the session, unless a pooler stands between or somebody has it. current
+// says that it was then free of who works behind the fence, and that the history's highest rank was last, 0 for none.
+func (c *Conn) LockSession(ctx context.Context, key, fence int64, h History, last int) (got, current bool, err error) {
+	rows, err := c.query(ctx, fmt.Sprintf(`begin isolation level read committed;
+select case when pg_catalog.pg_backend_pid() operator(pg_catalog.=) %d and pg_catalog.pg_try_advisory_lock(%d) then pg_catalog.pg_try_advisory_xact_lock(%d) end;
+select coalesce((select pg_catalog.max("installed_rank") from %s), 0) operator(pg_catalog.=) %d; commit`,
+		c.PID(), key, fence, h.name(), last))
+	if err != nil {
+		return false, false, errors.Join(err, c.Rollback(context.WithoutCancel(ctx)))
+	}
+	free := rows[0][0]
+	return free != nil, free != nil && *free == "t" && *rows[1][0] == "t", nil
+}
+
+// UnlockSession gives back what LockSession has taken, and whatever else the session has locked.
+func (c *Conn) UnlockSession(ctx context.Context) error {
+	return c.Exec(ctx, "select pg_catalog.pg_advisory_unlock_all()", nil)
+}
+
+// RetakeSQL takes the session's lock again after all were given back.
+func RetakeSQL(key int64) string {
+	return fmt.Sprintf("select pg_catalog.pg_try_advisory_lock(%d)", key)
 }
 
 // InTheWay reports whether the session waits for the holder of the advisory lock of that key.

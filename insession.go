@@ -1,0 +1,72 @@
+package skein
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/skein-db/skein/migration"
+)
+
+// A plan of a few small scripts is done before a connection for the migration lock would have been made. For such a one the
+// working session holds the lock itself, as a lock of the session. It keeps it whatever becomes of the client, and needs
+// no snapshot for it, so that neither the fence nor a concurrent index build is in doubt. What could take it away is a
+// script that gives back all locks, and Skein's own reset after each script, which does the same. So each transaction of a
+// step takes the lock a second time, for itself, and the reset takes the session's again under the cover of that.
+//
+// Behind a pooler it cannot be done: the session is not ours alone.
+
+// holdInSession takes the lock for the plan, if that can be done in the working session, is done at once, and nobody has
+// written to the history since it was read. Else it leaves things as they were.
+func (r *run) holdInSession(ctx context.Context, plan migration.Plan) error {
+	if !r.fitsInSession(plan) {
+		return nil
+	}
+	lock, fence := r.lockKeys()
+	got, current, err := r.conn.LockSession(ctx, lock, fence, r.history, r.nextRank()-1)
+	if err != nil || !got {
+		return r.wrap(err)
+	}
+	if !current {
+		return r.wrap(r.conn.UnlockSession(ctx))
+	}
+	r.inSession = true
+	return nil
+}
+
+// fitsInSession reports whether the plan is one of a few small scripts, with nothing else between them that resets the
+// session, and nothing that initSql may have locked.
+func (r *run) fitsInSession(plan migration.Plan) bool {
+	if r.cfg.instead != nil || !r.facts.HasHistory || len(r.callbacks) > 0 || r.cfg.InitSQL != "" || r.cfg.KeepSessionState || len(plan.Steps) > sliceSteps {
+		return false
+	}
+	bytes := 0
+	for i := range plan.Steps {
+		s := r.newStep(plan, i)
+		if !r.accompanies(s) {
+			return false
+		}
+		if bytes += size(s.x.pieces); bytes > sliceBytes {
+			return false
+		}
+	}
+	return true
+}
+
+// leaveSession gives the lock back, so that acquire can take it in the usual way.
+func (r *run) leaveSession(ctx context.Context) error {
+	if !r.inSession {
+		return nil
+	}
+	r.inSession = false
+	return r.wrap(r.conn.UnlockSession(ctx))
+}
+
+func (r *run) lockKeys() (lock, fence int64) {
+	return migration.LockKey(r.history.Schema, r.history.Table), migration.FenceKey(r.history.Schema, r.history.Table)
+}
+
+// guard is the fence of a run that holds the lock in its session.
+func guard(lock, fence int64) string {
+	return fmt.Sprintf(`select case when not pg_catalog.pg_try_advisory_xact_lock(%d) or not pg_catalog.pg_try_advisory_xact_lock(%d) then pg_catalog.current_setting('%s') end`,
+		lock, fence, fenceBusy)
+}
