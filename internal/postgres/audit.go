@@ -18,21 +18,29 @@ func auditTime(column string) string {
 // of the entry is taken. It belongs into a short transaction at READ COMMITTED: who appends at the same moment waits for
 // the row of audit_head, and then goes on from what the other has written.
 func (j Journal) AuditSQL(e migration.AuditEntry) string {
-	given := []string{e.Who, "", e.What, e.Environment, e.Target, e.Plan, e.Release, e.Detail}
-	names := []string{"who", "db_user", "what", "environment", "target", "plan", "release", "detail"}
-	for i, text := range given {
-		given[i] = Literal(text) + "::pg_catalog.text as " + names[i]
+	given := []struct{ name, text string }{
+		{"who", e.Who}, {"what", e.What}, {"environment", e.Environment}, {"target", e.Target}, {"plan", e.Plan}, {"release", e.Release}, {"detail", e.Detail},
 	}
-	given[1] = "session_user::pg_catalog.text as db_user"
-	columns := "seq, at, who, db_user, what, environment, target, plan, release, detail, previous"
-	fields := "seq::pg_catalog.text, " + auditTime("at") + ", who, db_user, what, environment, target, plan, release, detail, previous"
+	values, fields := "session_user::pg_catalog.text as db_user", []string{measured("seq::pg_catalog.text"), measured(auditTime("at"))}
+	for i, g := range given {
+		values += ", " + Literal(g.text) + "::pg_catalog.text as " + g.name
+		fields = append(fields, Literal(strconv.Itoa(len(g.text))+":"+g.text))
+		if i == 0 {
+			fields = append(fields, measured("db_user"))
+		}
+	}
+	fields = append(fields, measured("previous"))
+	const columns = "seq, at, who, db_user, what, environment, target, plan, release, detail, previous"
 	return `with head as (select seq, hash from ` + j.auditHead() + ` for update),
-entry as (select seq + 1 as seq, pg_catalog.transaction_timestamp() as at, ` + strings.Join(given, ", ") + `, hash as previous from head),
-summed as (select ` + columns + `, pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to((
-	select pg_catalog.string_agg(pg_catalog.octet_length(pg_catalog.convert_to(f, 'UTF8')) || ':' || f, '' order by n)
-	from pg_catalog.unnest(array[` + fields + `]) with ordinality as field (f, n)), 'UTF8')), 'hex') as hash from entry),
+entry as (select seq + 1 as seq, pg_catalog.transaction_timestamp() as at, ` + values + `, hash as previous from head),
+summed as (select ` + columns + `, pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(pg_catalog.concat(` + strings.Join(fields, ", ") + `), 'UTF8')), 'hex') as hash from entry),
 moved as (update ` + j.auditHead() + ` h set seq = s.seq, hash = s.hash from summed s)
 insert into ` + j.audit() + ` (` + columns + `, hash) select ` + columns + `, hash from summed`
+}
+
+// measured lists a text's length in UTF-8 and the text, as the hash takes each field.
+func measured(text string) string {
+	return "pg_catalog.octet_length(pg_catalog.convert_to(" + text + ", 'UTF8')), ':', " + text
 }
 
 // ReadAudit reads the audit and its head, as of one moment, which the caller's transaction has to be.

@@ -169,6 +169,12 @@ func (j Journal) ForgetAllSQL() string {
 
 // ReadJournal reads what is recorded of all scripts of the history, by script, in the order of their statements.
 func (c *Conn) ReadJournal(ctx context.Context, j Journal) (map[string][]migration.JournalEntry, error) {
+	// Nearly always there is nothing, which COPY tells sooner than a query is planned.
+	some := false
+	err := c.CopyOut(ctx, "copy "+j.table()+" (statement) to stdout", func([]string) error { some = true; return nil })
+	if err != nil || !some {
+		return nil, err
+	}
 	rows, err := c.query(ctx, "select script, statement, statement_hash, state, before, after_rank, pid, statement_start, pg_catalog.to_char(written, 'YYYY-MM-DD HH24:MI:SS') from "+
 		j.table()+" where history = "+j.owner()+" order by script, statement")
 	if err != nil {

@@ -98,30 +98,40 @@ func (c *Conn) ReadSide(ctx context.Context, j Journal) (Side, error) {
 	if !readable["identity"] || !readable["layout"] {
 		return Side{Layout: 1}, nil
 	}
-	rows, err = c.query(ctx, `select l.version, i.environment, i.system_identifier, i.cluster, i.database, i.host, i.pinned_by, `+auditTime("i.pinned_at")+`
-	from (select pg_catalog.max(version) as version from `+j.layout()+") l left join "+j.identity()+" i on true")
-	if err != nil {
-		return Side{}, err
+	// Two COPY in one message: a backend that has just begun takes longer to plan the query than to answer it.
+	var side Side
+	err = c.CopyOut(ctx, "copy "+j.layout()+" (version) to stdout; copy "+j.identity()+" (environment, system_identifier, cluster, database, host, pinned_by, pinned_at) to stdout",
+		func(values []string) error { return side.read(j, values) })
+	switch {
+	case err != nil:
+		return side, err
+	case side.Layout == 0:
+		return side, &LayoutError{Schema: j.Schema, Version: "none"}
+	case side.Pin != nil && side.Pin.At.IsZero(): // initSql has changed DateStyle
+		if rows, err = c.query(ctx, "select "+auditTime("pinned_at")+" from "+j.identity()); err == nil {
+			side.Pin.At, err = time.Parse(time.RFC3339Nano, *rows[0][0])
+		}
 	}
-	return sideOf(j, rows[0])
+	return side, err
 }
 
-func sideOf(j Journal, r []*string) (Side, error) {
-	var side Side
-	var err error
-	if r[0] == nil {
-		return side, &LayoutError{Schema: j.Schema, Version: "none"}
+// read takes over a row of the layout, which has one column, or of the identity.
+func (s *Side) read(j Journal, values []string) error {
+	if len(values) == 1 {
+		version, err := strconv.Atoi(values[0])
+		if err != nil || version > sideLayout {
+			return &LayoutError{Schema: j.Schema, Version: values[0]}
+		}
+		s.Layout = max(s.Layout, version)
+		return nil
 	}
-	if side.Layout, err = strconv.Atoi(*r[0]); err != nil || side.Layout > sideLayout {
-		return side, &LayoutError{Schema: j.Schema, Version: *r[0]}
+	s.Pin = &migration.Pin{Identity: migration.Identity{Environment: values[0], System: values[1], Cluster: values[2], Database: values[3], Host: values[4]}, By: values[5]}
+	for _, zone := range []string{"-07", "-07:00", "-07:00:00"} {
+		if at, err := time.Parse("2006-01-02 15:04:05.999999"+zone, values[6]); err == nil {
+			s.Pin.At = at.UTC()
+		}
 	}
-	if r[1] == nil {
-		return side, nil
-	}
-	p := &migration.Pin{Identity: migration.Identity{Environment: *r[1], System: *r[2], Cluster: *r[3], Database: *r[4], Host: *r[5]}, By: *r[6]}
-	side.Pin = p
-	p.At, err = time.Parse(time.RFC3339Nano, *r[7])
-	return side, err
+	return nil
 }
 
 // EnsureSide makes the side tables where they are missing, or adds them to a journal of layout 1. The errors are those of
@@ -143,14 +153,13 @@ func (c *Conn) addSide(ctx context.Context, j Journal) error {
 func (c *Conn) ReadIdentity(ctx context.Context) (migration.Identity, error) {
 	id := migration.Identity{Host: c.Host()}
 	rows, err := c.query(ctx, `select current_catalog, pg_catalog.has_function_privilege('pg_catalog.pg_control_system()', 'execute'),
-	exists (select from pg_catalog.pg_proc where proname = 'aurora_replica_status' and pronamespace = 'pg_catalog'::pg_catalog.regnamespace
-		and pg_catalog.has_function_privilege(oid, 'execute'))`)
+	pg_catalog.has_function_privilege(pg_catalog.to_regprocedure('pg_catalog.aurora_replica_status()'), 'execute')`)
 	if err != nil {
 		return id, err
 	}
 	id.Database = *rows[0][0]
 	ask := map[bool]string{true: "system_identifier::pg_catalog.text from pg_catalog.pg_control_system()", false: "''"}[*rows[0][1] == "t"]
-	if *rows[0][2] == "t" {
+	if aurora := rows[0][2]; aurora != nil && *aurora == "t" {
 		// Aurora names no cluster to SQL, and its instances change; two lists of them that share one are of the same cluster.
 		ask = "(select " + ask + "), (select pg_catalog.string_agg(server_id::pg_catalog.text, ',' order by server_id::pg_catalog.text) from pg_catalog.aurora_replica_status())"
 	}
