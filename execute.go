@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -115,10 +114,14 @@ func (x *execution) addTo(m *message, started func()) {
 // prologue is what a transaction does before the text.
 func (x *execution) prologue() []string {
 	path := x.run.searchPath()
-	if x.fenced && !x.hold {
-		return append(x.run.fence(), path...)
+	if !x.fenced || x.hold {
+		return path
 	}
-	return path
+	fence := x.run.fence()
+	if len(fence) > 0 && len(path) > 0 { // one statement costs less than two
+		return []string{fence[0] + ", " + strings.TrimPrefix(path[0], "select ")}
+	}
+	return append(fence, path...)
 }
 
 // lead is how many statements come before that: SET TRANSACTION has to be the first of its transaction.
@@ -315,7 +318,7 @@ func (r *run) reset() []string {
 	}
 	if r.inSession {
 		lock, _ := r.lockKeys()
-		return append(slices.Clip(r.session.Reset()), postgres.RetakeSQL(lock))
+		return r.session.ResetKeeping(lock)
 	}
 	return r.session.Reset()
 }

@@ -26,10 +26,11 @@ func (r *run) asExpected(ctx context.Context, decide planner) error {
 	if want == nil || want.Fingerprint == "" && want.HistoryHash == "" {
 		return nil
 	}
-	if err := r.acquire(ctx); err != nil {
+	if err := r.acquireFor(ctx, decide); err != nil {
 		return err
 	}
-	if err := r.readAnew(ctx); err != nil {
+	r.changed() // the history that counts is the one under the lock, to the last byte
+	if err := r.readHistory(ctx); err != nil {
 		return err
 	}
 	if got := migration.HistoryHash(r.rows); want.HistoryHash != "" && got != want.HistoryHash {
@@ -47,6 +48,18 @@ func (r *run) asExpected(ctx context.Context, decide planner) error {
 	}
 	r.approved = plan.Steps
 	return nil
+}
+
+// acquireFor takes the lock as it is best for what decide plans; nil: for whatever comes.
+func (r *run) acquireFor(ctx context.Context, decide planner) error {
+	if decide != nil {
+		if plan, _, err := r.plan(ctx, decide); err == nil && len(plan.Steps) > 0 { // an error comes again under the lock
+			if err := r.holdInSession(ctx, plan, ""); err != nil || r.inSession {
+				return err
+			}
+		}
+	}
+	return r.acquire(ctx)
 }
 
 // stillApproved compares what is about to run with what was found to be as expected: callbacks have run since, and the

@@ -3,6 +3,7 @@ package skein
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/skein-db/skein/migration"
 )
@@ -15,18 +16,18 @@ import (
 //
 // Behind a pooler it cannot be done: the session is not ours alone.
 
-// holdInSession takes the lock for the plan, if that can be done in the working session, is done at once, and nobody has
-// written to the history since it was read. Else it leaves things as they were.
-func (r *run) holdInSession(ctx context.Context, plan migration.Plan) error {
-	if !r.fitsInSession(plan) {
+// holdInSession takes the lock for the plan, if that can be done in the working session, is done at once, and the condition
+// that, in SQL, holds under the lock; "" is none. Else it leaves things as they were.
+func (r *run) holdInSession(ctx context.Context, plan migration.Plan, that string) error {
+	if r.lock != nil || r.inSession || !r.fitsInSession(plan) {
 		return nil
 	}
 	lock, fence := r.lockKeys()
-	got, current, err := r.conn.LockSession(ctx, lock, fence, r.history, r.nextRank()-1)
+	got, free, err := r.conn.LockSession(ctx, lock, fence, that)
 	if err != nil || !got {
 		return r.wrap(err)
 	}
-	if !current {
+	if !free {
 		return r.wrap(r.conn.UnlockSession(ctx))
 	}
 	r.inSession = true
@@ -38,6 +39,9 @@ func (r *run) holdInSession(ctx context.Context, plan migration.Plan) error {
 func (r *run) fitsInSession(plan migration.Plan) bool {
 	if r.cfg.instead != nil || !r.facts.HasHistory || len(r.callbacks) > 0 || r.cfg.InitSQL != "" || r.cfg.KeepSessionState || len(plan.Steps) > sliceSteps {
 		return false
+	}
+	if slices.ContainsFunc(r.managed, func(schema string) bool { return !r.exists(schema) }) {
+		return false // they are made under the lock, after another look whether they are there
 	}
 	bytes := 0
 	for i := range plan.Steps {

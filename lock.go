@@ -20,7 +20,7 @@ const (
 // acquire takes the migration lock, waiting as long as LockRetryCount allows, and looks at the target anew: whoever
 // held the lock before may have changed it since the first look.
 func (r *run) acquire(ctx context.Context) error {
-	if r.lock != nil || r.tape() != nil {
+	if r.lock != nil || r.inSession || r.tape() != nil {
 		return nil
 	}
 	key := migration.LockKey(r.history.Schema, r.history.Table)

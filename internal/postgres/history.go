@@ -89,6 +89,11 @@ func (h History) DeleteFailedSQL(r migration.Row) string {
 	return "delete from " + h.name() + ` where "success" = false and ` + what
 }
 
+// EndsAtSQL is the condition that the history's highest rank is the given one, 0 for none.
+func (h History) EndsAtSQL(rank int) string {
+	return fmt.Sprintf(`coalesce((select pg_catalog.max("installed_rank") from %s), 0) operator(pg_catalog.=) %d`, h.name(), rank)
+}
+
 // AlignSQL gives the row of that rank the script's description, type and checksum.
 func (h History) AlignSQL(rank int, description string, t migration.Type, checksum *int32) string {
 	sum := "null"

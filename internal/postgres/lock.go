@@ -82,18 +82,20 @@ func (l *Lock) Yield(ctx context.Context) error {
 	return l.conn.Rollback(ctx)
 }
 
-// LockSession takes the advisory lock of that key for the session, unless a pooler stands between or somebody has it. current
-// says that it was then free of who works behind the fence, and that the history's highest rank was last, 0 for none.
-func (c *Conn) LockSession(ctx context.Context, key, fence int64, h History, last int) (got, current bool, err error) {
-	rows, err := c.query(ctx, fmt.Sprintf(`begin isolation level read committed;
-select case when pg_catalog.pg_backend_pid() operator(pg_catalog.=) %d and pg_catalog.pg_try_advisory_lock(%d) then pg_catalog.pg_try_advisory_xact_lock(%d) end;
-select coalesce((select pg_catalog.max("installed_rank") from %s), 0) operator(pg_catalog.=) %d; commit`,
-		c.PID(), key, fence, h.name(), last))
+// LockSession takes the advisory lock of that key for the session, unless a pooler stands between or somebody has it. free
+// says that nobody works behind the fence and, of this moment, that the condition that, in SQL, holds; "" is none.
+func (c *Conn) LockSession(ctx context.Context, key, fence int64, that string) (got, free bool, err error) {
+	sql := fmt.Sprintf("select case when pg_catalog.pg_backend_pid() operator(pg_catalog.=) %d and pg_catalog.pg_try_advisory_lock(%d) then pg_catalog.pg_try_advisory_xact_lock(%d) end",
+		c.PID(), key, fence)
+	if that != "" { // as it is when the lock is there: a transaction of another level would look before
+		sql = "begin isolation level read committed; " + sql + "; select " + that + "; commit"
+	}
+	rows, err := c.query(ctx, sql)
 	if err != nil {
 		return false, false, errors.Join(err, c.Rollback(context.WithoutCancel(ctx)))
 	}
-	free := rows[0][0]
-	return free != nil, free != nil && *free == "t" && *rows[1][0] == "t", nil
+	unfenced := rows[0][0]
+	return unfenced != nil, unfenced != nil && *unfenced == "t" && (that == "" || *rows[1][0] == "t"), nil
 }
 
 // UnlockSession gives back what LockSession has taken, and whatever else the session has locked.

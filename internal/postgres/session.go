@@ -20,7 +20,7 @@ type Session struct {
 // is as QuietSQL makes it.
 func CleanSession(role string, quiet bool) Session {
 	return Session{reset: filled("reset session authorization", setRole(role), resetAll(quiet), "close all", "deallocate all",
-		"unlisten *", "select pg_catalog.pg_advisory_unlock_all()", "discard temp", "discard sequences")}
+		"unlisten *", "discard temp", "discard sequences", unlockAll)}
 }
 
 func resetAll(quiet bool) string {
@@ -33,6 +33,16 @@ func resetAll(quiet bool) string {
 // Reset lists the statements that bring the session back from wherever a script took it. They are allowed in a
 // transaction.
 func (s Session) Reset() []string { return s.reset }
+
+// unlockAll comes last: see ResetKeeping.
+const unlockAll = "select pg_catalog.pg_advisory_unlock_all()"
+
+// ResetKeeping is Reset, for a clean session, with that advisory lock taken again for the session right after all are given
+// back. It belongs into a transaction that has the lock too, so that nobody can come in between.
+func (s Session) ResetKeeping(lock int64) []string {
+	last := len(s.reset) - 1
+	return append(slices.Clip(s.reset[:last]), fmt.Sprintf("%s, pg_catalog.pg_try_advisory_lock(%d)", s.reset[last], lock))
+}
 
 // CaptureSession looks at the session after the user's statements, given as texts, have run on it. The texts are needed
 // for settings of an application's own (my.tenant), which no catalog lists. quiet says that it is as QuietSQL makes it.
@@ -71,7 +81,7 @@ union all select '', 'listen', channel from pg_catalog.pg_listening_channels() c
 	for _, channel := range kept["listen"] {
 		parts = append(parts, "listen "+Ident(channel))
 	}
-	parts = append(parts, unless(kept["advisory"], "select pg_catalog.pg_advisory_unlock_all()", dropAdvisory))
+	parts = append(parts, unless(kept["advisory"], unlockAll, dropAdvisory))
 	parts = append(parts, unless(kept["temp"], "discard temp", dropTemp), "discard sequences")
 	return Session{reset: filled(parts...)}, nil
 }

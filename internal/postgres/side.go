@@ -81,22 +81,11 @@ func (e *UnreadableError) Error() string {
 	return fmt.Sprintf("%s may not read %s, which says which environment this database belongs to", Ident(e.User), Qualified(e.Schema, e.Table))
 }
 
-// ReadSide looks whether there are side tables, and reads the pin. It costs one question where there are none, two where
-// there are. A pin that the role may not read gives an *UnreadableError, a layout of a newer Skein a *LayoutError.
+// ReadSide looks whether there are side tables, and reads the pin, in two questions. A pin that the role may not read gives an *UnreadableError, a layout of a newer Skein a *LayoutError.
 func (c *Conn) ReadSide(ctx context.Context, j Journal) (Side, error) {
-	rows, err := c.query(ctx, `select relname, pg_catalog.has_schema_privilege(relnamespace, 'usage') and pg_catalog.has_table_privilege(oid, 'select'), current_user
-	from pg_catalog.pg_class where relnamespace = pg_catalog.to_regnamespace(`+Literal(Ident(j.Schema))+`) and relname in ('layout', 'identity') and relkind = 'r'`)
-	if err != nil || len(rows) == 0 {
-		return Side{}, err
-	}
-	readable := map[string]bool{}
-	for _, r := range rows {
-		if readable[*r[0]] = *r[1] == "t"; *r[0] == "identity" && *r[1] != "t" {
-			return Side{}, &UnreadableError{j.Schema, "identity", *r[2]}
-		}
-	}
-	if !readable["identity"] || !readable["layout"] {
-		return Side{Layout: 1}, nil
+	readable, err := c.readable(ctx, j)
+	if err != nil || !readable {
+		return c.sideBefore(ctx, j, err)
 	}
 	// Two COPY in one message: a backend that has just begun takes longer to plan the query than to answer it.
 	var side Side
@@ -108,11 +97,41 @@ func (c *Conn) ReadSide(ctx context.Context, j Journal) (Side, error) {
 	case side.Layout == 0:
 		return side, &LayoutError{Schema: j.Schema, Version: "none"}
 	case side.Pin != nil && side.Pin.At.IsZero(): // initSql has changed DateStyle
+		var rows [][]*string
 		if rows, err = c.query(ctx, "select "+auditTime("pinned_at")+" from "+j.identity()); err == nil {
 			side.Pin.At, err = time.Parse(time.RFC3339Nano, *rows[0][0])
 		}
 	}
 	return side, err
+}
+
+// readable reports whether layout and identity are there and the role may read them. Names are looked up by to_regclass,
+// which takes a new backend less than a query over pg_class, but fails in a schema without USAGE.
+func (c *Conn) readable(ctx context.Context, j Journal) (bool, error) {
+	may := func(table string) string {
+		return "pg_catalog.has_table_privilege(pg_catalog.to_regclass(" + Literal(table) + "), 'select')"
+	}
+	rows, err := c.query(ctx, "select case when pg_catalog.has_schema_privilege(pg_catalog.to_regnamespace("+Literal(Ident(j.Schema))+"), 'usage') then "+
+		may(j.layout())+" and "+may(j.identity())+" end")
+	return err == nil && rows[0][0] != nil && *rows[0][0] == "t", err
+}
+
+// sideBefore is the Side of a database that has no pin, or none that the role may read.
+func (c *Conn) sideBefore(ctx context.Context, j Journal, err error) (Side, error) {
+	if err != nil {
+		return Side{}, err
+	}
+	rows, err := c.query(ctx, `select relname, pg_catalog.has_schema_privilege(relnamespace, 'usage') and pg_catalog.has_table_privilege(oid, 'select'), current_user
+	from pg_catalog.pg_class where relnamespace = pg_catalog.to_regnamespace(`+Literal(Ident(j.Schema))+`) and relname in ('layout', 'identity') and relkind = 'r'`)
+	if err != nil || len(rows) == 0 {
+		return Side{}, err
+	}
+	for _, r := range rows {
+		if *r[0] == "identity" && *r[1] != "t" {
+			return Side{}, &UnreadableError{j.Schema, "identity", *r[2]}
+		}
+	}
+	return Side{Layout: 1}, nil
 }
 
 // read takes over a row of the layout, which has one column, or of the identity.
