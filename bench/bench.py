@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Side-by-side benchmark of PostgreSQL migration tools on one server, in one run.
 
-usage: bench.py --url postgres://postgres@127.0.0.1:PORT/postgres --tools psql,skein,goose,migrate,tern,dbmate,flyway
+usage: bench.py --url postgres://postgres@127.0.0.1:PORT/postgres --tools psql,psqlasync,skein,goose,migrate,tern,dbmate,flyway
                 --work tiny,noop,latency,applied,many,bulk,large [--n 2000] [--rounds 3] [--noops 5] [--out result.json]
 
 tiny     n small migrations (table, index, two rows each) on an empty database
@@ -16,7 +16,9 @@ large    the same, ten times as long, in one round; golang-migrate, which sends 
 
 Each tool gets a fresh database for each round; rounds are interleaved (A B C A B C ...), the server is at a
 checkpoint before each, medians are quoted, and every figure is also given as a ratio to psql running the same
-statements (noop and applied: to golang-migrate; large: to golang-migrate's bulk). Peak memory is the tool's own; figures under 11 MB are Python's.
+statements (noop and applied: to golang-migrate; large: to golang-migrate's bulk). psqlasync is psql with
+synchronous_commit off: what is left is the server's own time. Peak memory is the tool's own; figures under 11 MB are
+Python's.
 Tools are found by SKEIN=, GOOSE=, MIGRATE=, TERN=, DBMATE=, FLYWAY= (a full path), in bin/ beside this file,
 or on PATH.
 """
@@ -62,10 +64,14 @@ def layout(root, n, body=statements):
             (root / f"dbmate/{20200101000000+i}_m{i}.sql").write_text("-- migrate:up\n" + s + "\n-- migrate:down\n")
             all_.write(f"BEGIN;\n{s}INSERT INTO history (rank,version,script) VALUES ({i},'{i}','V{i}__m{i}.sql');\nCOMMIT;\n")
 
+PSQL = ("psql", "psqlasync")
+
 def command(name, root, url):
     u = urlparse(url)
     if name == "psql":
         return ["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-f", str(root / "all.sql"), url]
+    if name == "psqlasync":  # what is left when no commit waits for the disk: the server's own time
+        return ["env", "PGOPTIONS=-c synchronous_commit=off", *command("psql", root, url)]
     if name == "skein":
         return [tool("skein"), "migrate", f"-url={url}", f"-locations=filesystem:{root/'flyway'}"]
     if name == "flyway":
@@ -178,7 +184,7 @@ def ask(url, sql):
     return sh(["psql", "-X", "-A", "-t", "-v", "ON_ERROR_STOP=1", url, "-c", sql]).stdout.decode().strip()
 
 def run_applied(a, tools, tmp, fresh, record):
-    root, tools = tmp / "applied", [t for t in tools if t != "psql"]
+    root, tools = tmp / "applied", [t for t in tools if t not in PSQL]
     layout(root, a.applied, nothing)
     for name in tools:
         db = f"a_{name}"
@@ -210,7 +216,7 @@ def run_many(a, tools, tmp, fresh, record):
     for _ in range(a.rounds):
         for name in tools:
             rank, at, table = "installed_rank", "installed_on", "flyway_schema_history"
-            if name == "psql":
+            if name in PSQL:
                 rank, at, table = "rank", "at", "history"
             elif name not in ("skein", "flyway"):
                 continue
@@ -235,7 +241,7 @@ def main():
     a = ap.parse_args()
     tools, works = a.tools.split(","), a.work.split(",")
     for name in tools:
-        tool(name)
+        tool("psql" if name in PSQL else name)
     tmp = pathlib.Path(tempfile.mkdtemp(prefix="bench"))
     result = {}
     def record(work, name, m):
@@ -256,7 +262,7 @@ def main():
             admin(a.url, "CHECKPOINT")
             for _ in range(a.noops if "noop" in works else 0):
                 for name in random.sample(tools, len(tools)):
-                    if name != "psql":
+                    if name not in PSQL:
                         cmd = command(name, tmp / "tiny", with_db(a.url, f"b_{name}_{r}"))
                         record("noop", name, timed(cmd, tmp / f"{name}.log"))
     if "latency" in works:
