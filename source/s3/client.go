@@ -6,6 +6,7 @@ package s3
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"crypto/tls"
@@ -29,6 +30,8 @@ type Config struct {
 	Region string
 	// Endpoint is the URL of something else that speaks S3; "" is AWS.
 	Endpoint string
+	// Domain is what the names of AWS's hosts end with in the regions of Region's kind; "" is amazonaws.com.
+	Domain string
 	// PathStyle puts the bucket into the path of the URL. With an Endpoint, and for buckets with a dot, it is always there.
 	PathStyle bool
 	// Credentials are asked for when the first request is made, and again shortly before they expire.
@@ -197,10 +200,7 @@ func (c *Client) send(ctx context.Context, k call, region string) (*answer, erro
 func (c *Client) request(ctx context.Context, k call, region string, w *watched) (*http.Request, error) {
 	base := c.Endpoint
 	inPath := c.PathStyle || base != "" || strings.Contains(k.bucket, ".")
-	host := "s3." + region + ".amazonaws.com"
-	if strings.HasPrefix(region, "cn-") {
-		host += ".cn"
-	}
+	host := "s3." + region + "." + cmp.Or(c.Domain, "amazonaws.com")
 	switch {
 	case base != "":
 	case inPath:
@@ -213,7 +213,10 @@ func (c *Client) request(ctx context.Context, k call, region string, w *watched)
 		return nil, fmt.Errorf("the endpoint %s is no URL", base)
 	}
 	p := "/" + k.key
-	if inPath {
+	switch {
+	case inPath && k.key == "":
+		p = "/" + k.bucket
+	case inPath:
 		p = "/" + k.bucket + p
 	}
 	u.Path += p

@@ -25,10 +25,13 @@ func (f *fault) Error() string {
 	return strings.TrimSpace(fmt.Sprintf("%s (%s, status %d)", cmp.Or(f.Message, http.StatusText(f.Status)), cmp.Or(f.Code, "no code"), f.Status))
 }
 
-// passing reports whether the same request may succeed a moment later.
+// passing reports whether the same request may succeed a moment later: what the SDKs think so of, by whatever name a store
+// has for it, and what S3 says of two who write at once.
 func (f *fault) passing() bool {
 	switch f.Code {
-	case "SlowDown", "RequestTimeout", "InternalError", "ServiceUnavailable", "OperationAborted", "ConditionalRequestConflict", "BadDigest":
+	case "SlowDown", "RequestTimeout", "RequestTimeoutException", "InternalError", "ServiceUnavailable", "OperationAborted", "ConditionalRequestConflict", "BadDigest",
+		"Throttling", "ThrottlingException", "ThrottledException", "RequestThrottled", "RequestThrottledException", "TooManyRequestsException", "RequestLimitExceeded",
+		"BandwidthLimitExceeded", "LimitExceededException", "PriorRequestNotComplete":
 		return true
 	}
 	return f.Status >= 500 && f.Status != http.StatusNotImplemented || f.Status == http.StatusTooManyRequests
