@@ -11,8 +11,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
-	"encoding/xml"
 	"errors"
 	"fmt"
 	"io"
@@ -79,7 +77,7 @@ func (e *NoCredentials) Unwrap() error { return e.Err }
 // Busy reports whether the same call may succeed in a moment.
 func Busy(err error) bool {
 	if e, ok := errors.AsType[*Error](err); ok {
-		return e.Status == http.StatusTooManyRequests || e.Status >= 500 || strings.HasPrefix(e.Kind, "Throttl")
+		return account.Passing(e.Status, e.Kind)
 	}
 	_, none := errors.AsType[*NoCredentials](err)
 	return err != nil && !none
@@ -94,19 +92,8 @@ func (c Caller) Region() (string, error) {
 	return region, nil
 }
 
-// endpoints are the names that the SDKs have for services in variables, where they are not those in addresses.
-var endpoints = map[string]string{"monitoring": "CLOUDWATCH"}
-
 // Endpoint is the URL of a service in a region, or of what variables name in its place.
-func (c Caller) Endpoint(service, region string) string {
-	domain := "amazonaws.com"
-	if strings.HasPrefix(region, "cn-") {
-		domain += ".cn"
-	}
-	variable := "AWS_ENDPOINT_URL_" + cmp.Or(endpoints[service], strings.ToUpper(service))
-	own := cmp.Or(c.Account.Variable(variable), c.Account.Variable("AWS_ENDPOINT_URL"), "https://"+service+"."+region+"."+domain)
-	return strings.TrimRight(own, "/")
-}
+func (c Caller) Endpoint(service, region string) string { return c.Account.Endpoint(service, region) }
 
 // Do signs and makes a call, again after a moment if the service is busy. An error of the service is *Error.
 func (c Caller) Do(ctx context.Context, call Call) (Answer, error) {
@@ -128,7 +115,12 @@ func (c Caller) Do(ctx context.Context, call Call) (Answer, error) {
 	if now == nil {
 		now = time.Now
 	}
+	client, err := c.Account.Client()
+	if err != nil {
+		return Answer{}, &NoCredentials{err}
+	}
 	sum := sha256.Sum256(call.Body)
+	var before error // of the attempt before
 	for wait := 200 * time.Millisecond; ; wait *= 2 {
 		request, err := http.NewRequestWithContext(ctx, cmp.Or(call.Method, http.MethodPost), target, bytes.NewReader(call.Body))
 		if err != nil {
@@ -140,10 +132,14 @@ func (c Caller) Do(ctx context.Context, call Call) (Answer, error) {
 		if err := v4.NewSigner().SignHTTP(ctx, credentials, request, hex.EncodeToString(sum[:]), call.Service, region, now()); err != nil {
 			return Answer{}, fmt.Errorf("signing the request: %w", err)
 		}
-		answer, err := receive(request)
+		answer, err := receive(client, request)
+		if err != nil && before != nil && ctx.Err() != nil {
+			return Answer{}, before // what the service has said says more than that the time is up
+		}
 		if !Busy(err) || wait > 2*time.Second {
 			return answer, err
 		}
+		before = err
 		select {
 		case <-time.After(wait):
 		case <-ctx.Done():
@@ -152,11 +148,8 @@ func (c Caller) Do(ctx context.Context, call Call) (Answer, error) {
 	}
 }
 
-// plain does not follow redirections: a signature is for one host.
-var plain = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-
-func receive(request *http.Request) (Answer, error) {
-	response, err := plain.Do(request)
+func receive(client *http.Client, request *http.Request) (Answer, error) {
+	response, err := client.Do(request)
 	if err != nil {
 		return Answer{}, fmt.Errorf("%s does not answer: %w", request.URL.Host, err)
 	}
@@ -169,26 +162,6 @@ func receive(request *http.Request) (Answer, error) {
 	if response.StatusCode < 300 {
 		return Answer{Body: body, Date: date}, nil
 	}
-	kind, text := said(body)
-	kind = cmp.Or(kind, response.Header.Get("X-Amzn-Errortype"), "no name")
-	kind, _, _ = strings.Cut(kind[strings.LastIndexByte(kind, '#')+1:], ":")
-	return Answer{}, &Error{response.StatusCode, kind, cmp.Or(text, http.StatusText(response.StatusCode)), date}
-}
-
-// said reads the body of an error, in JSON or, of the older services, XML. What is not the service's has no text worth
-// telling.
-func said(body []byte) (kind, text string) {
-	var fields struct {
-		Type    string `json:"__type"`
-		Message string `json:"message"` // or Message: names are matched without regard to case
-	}
-	if json.Unmarshal(body, &fields) == nil {
-		return fields.Type, fields.Message
-	}
-	var old struct {
-		Code    string `xml:"Error>Code"`
-		Message string `xml:"Error>Message"`
-	}
-	_ = xml.Unmarshal(body, &old)
-	return old.Code, old.Message
+	kind, text := account.Said(response.Header, body)
+	return Answer{}, &Error{response.StatusCode, cmp.Or(kind, "no name"), cmp.Or(text, http.StatusText(response.StatusCode)), date}
 }

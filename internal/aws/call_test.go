@@ -77,6 +77,9 @@ func TestWhereCallsGo(t *testing.T) {
 	for _, c := range []struct{ service, region, variables, want string }{
 		{"lambda", "eu-central-1", "", "https://lambda.eu-central-1.amazonaws.com"},
 		{"sts", "cn-north-1", "", "https://sts.cn-north-1.amazonaws.com.cn"},
+		{"ssm", "eusc-de-east-1", "", "https://ssm.eusc-de-east-1.amazonaws.eu"},
+		{"secretsmanager", "x", "AWS_ENDPOINT_URL_SECRETSMANAGER=http://no AWS_ENDPOINT_URL_SECRETS_MANAGER=http://own", "http://own"},
+		{"sts", "x", "AWS_ENDPOINT_URL=http://all AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=true", "https://sts.x.amazonaws.com"},
 		{"scheduler", "x", "AWS_ENDPOINT_URL=http://all/ AWS_ENDPOINT_URL_SCHEDULER=http://own/", "http://own"},
 		{"monitoring", "x", "AWS_ENDPOINT_URL_MONITORING=http://no AWS_ENDPOINT_URL_CLOUDWATCH=http://own", "http://own"},
 		{"sts", "x", "AWS_ENDPOINT_URL=http://all/ AWS_ENDPOINT_URL_SCHEDULER=http://own/", "http://all"},

@@ -1,12 +1,9 @@
 package wire
 
 import (
-	"cmp"
 	"context"
-	"crypto/x509"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -77,25 +74,19 @@ func (d *door) bare() s3.Bare {
 // s3 is the S3 that the variables and files of AWS name.
 func (w World) s3() (*s3.Client, error) {
 	account := aws.Account{Env: w.Env, Home: w.Home}
-	c := s3.Config{Endpoint: cmp.Or(w.Variable("AWS_ENDPOINT_URL_S3"), w.Variable("AWS_ENDPOINT_URL"))}
+	c := s3.Config{Endpoint: account.Configured("s3")}
 	region, err := account.Region()
 	if err != nil {
 		region = "us-east-1" // S3 tells where a bucket is
 	}
-	c.Region = region
+	c.Region, c.Domain = region, aws.Domain(region)
 	c.Credentials = func(ctx context.Context) (sdk.Credentials, error) {
 		ctx, cancel := context.WithTimeout(ctx, resolverLimit)
 		defer cancel()
 		return account.Credentials(ctx)
 	}
-	if file := w.Variable("AWS_CA_BUNDLE"); file != "" {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			return nil, fmt.Errorf("AWS_CA_BUNDLE: %w", err)
-		}
-		if c.RootCAs = x509.NewCertPool(); !c.RootCAs.AppendCertsFromPEM(text) {
-			return nil, fmt.Errorf("AWS_CA_BUNDLE: %s holds no certificate", file)
-		}
+	if c.RootCAs, err = account.Roots(); err != nil {
+		return nil, err
 	}
 	return s3.New(c), nil
 }

@@ -77,12 +77,12 @@ func (a Account) Parameter(ctx context.Context, name string) (secret.Text, error
 
 // api is one of the services of AWS that speak JSON.
 type api struct {
-	name, host, target, endpoint, permission, thing string
+	name, target, permission, thing string
 }
 
 var (
-	secretsManager = api{"secretsmanager", "secretsmanager", "secretsmanager.GetSecretValue", "AWS_ENDPOINT_URL_SECRETS_MANAGER", "secretsmanager:GetSecretValue", "secret"}
-	parameterStore = api{"ssm", "ssm", "AmazonSSM.GetParameter", "AWS_ENDPOINT_URL_SSM", "ssm:GetParameter", "parameter"}
+	secretsManager = api{"secretsmanager", "secretsmanager.GetSecretValue", "secretsmanager:GetSecretValue", "secret"}
+	parameterStore = api{"ssm", "AmazonSSM.GetParameter", "ssm:GetParameter", "parameter"}
 )
 
 func (a Account) ask(ctx context.Context, of api, id string, question, into any) error {
@@ -98,8 +98,8 @@ func (a Account) ask(ctx context.Context, of api, id string, question, into any)
 	if err != nil {
 		return err
 	}
-	endpoint := cmp.Or(a.get(of.endpoint), a.get("AWS_ENDPOINT_URL"), "https://"+of.host+"."+region+"."+domain(region))
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, strings.TrimRight(endpoint, "/")+"/", bytes.NewReader(body))
+	endpoint := a.Endpoint(of.name, region)
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint+"/", bytes.NewReader(body))
 	if err != nil {
 		return fmt.Errorf("the endpoint %s cannot be used", endpoint)
 	}
@@ -109,12 +109,12 @@ func (a Account) ask(ctx context.Context, of api, id string, question, into any)
 	if err := v4.NewSigner().SignHTTP(ctx, credentials, request, hex.EncodeToString(sum[:]), of.name, region, time.Now()); err != nil {
 		return fmt.Errorf("signing the request: %w", err)
 	}
-	status, answer, err := call(request)
+	status, header, answer, err := a.call(request)
 	if err != nil {
 		return err
 	}
 	if status != http.StatusOK {
-		return of.refusal(status, answer)
+		return of.refusal(status, header, answer)
 	}
 	if json.Unmarshal(answer, into) != nil {
 		return errors.New("the answer is not JSON")
@@ -123,33 +123,30 @@ func (a Account) ask(ctx context.Context, of api, id string, question, into any)
 }
 
 // call sends a request that must not be sent on to elsewhere.
-func call(request *http.Request) (status int, body []byte, err error) {
-	client := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+func (a Account) call(request *http.Request) (status int, header http.Header, body []byte, err error) {
+	client, err := a.Client()
+	if err != nil {
+		return 0, nil, nil, err
+	}
 	response, err := client.Do(request)
 	if err != nil {
 		if failed, ok := errors.AsType[*url.Error](err); ok {
 			err = failed.Err
 		}
-		return 0, nil, secret.Silent(fmt.Errorf("%s does not answer: %w", request.URL.Host, err))
+		return 0, nil, nil, secret.Silent(fmt.Errorf("%s does not answer: %w", request.URL.Host, err))
 	}
 	defer response.Body.Close()
 	body, err = io.ReadAll(io.LimitReader(response.Body, maxAnswer))
 	if err != nil {
-		return 0, nil, secret.Silent(fmt.Errorf("the answer broke off: %w", err))
+		return 0, nil, nil, secret.Silent(fmt.Errorf("the answer broke off: %w", err))
 	}
-	return response.StatusCode, body, nil
+	return response.StatusCode, response.Header, body, nil
 }
 
 // refusal words an error of the service.
-func (of api) refusal(status int, body []byte) error {
-	var answer struct {
-		Type    string `json:"__type"`
-		Message string `json:"message"`
-		Other   string `json:"Message"`
-	}
-	_ = json.Unmarshal(body, &answer) // a body that is not the service's has no text worth telling
-	kind := answer.Type[strings.LastIndexByte(answer.Type, '#')+1:]
-	text := strings.TrimSpace(cmp.Or(answer.Message, answer.Other, http.StatusText(status)))
+func (of api) refusal(status int, header http.Header, body []byte) error {
+	kind, text := Said(header, body)
+	text = strings.TrimSpace(cmp.Or(text, http.StatusText(status)))
 	switch kind {
 	case "ResourceNotFoundException", "ParameterNotFound":
 		return fmt.Errorf("there is no such %s in this region and account", of.thing)
@@ -160,7 +157,7 @@ func (of api) refusal(status int, body []byte) error {
 	if kind == "" {
 		err = fmt.Errorf("%s (status %d)", text, status)
 	}
-	if status >= 500 || strings.HasPrefix(kind, "Throttling") { // it is there, and has no time
+	if Passing(status, kind) { // it is there, and has no time
 		err = secret.Silent(err)
 	}
 	return err
@@ -183,12 +180,4 @@ func (a Account) region(id string) (string, error) {
 		return region, nil
 	}
 	return "", errors.New("no region is known: set AWS_REGION")
-}
-
-// domain is the part of the internet that a region's endpoints are in.
-func domain(region string) string {
-	if strings.HasPrefix(region, "cn-") {
-		return "amazonaws.com.cn"
-	}
-	return "amazonaws.com"
 }

@@ -13,7 +13,6 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -95,13 +94,13 @@ func (a Account) webIdentity(ctx context.Context, region, file, role string) (sd
 		"Action": {"AssumeRoleWithWebIdentity"}, "Version": {"2011-06-15"}, "RoleArn": {role},
 		"RoleSessionName": {cmp.Or(a.get("AWS_ROLE_SESSION_NAME"), "skein")}, "WebIdentityToken": {strings.TrimSpace(string(token))},
 	}
-	endpoint := cmp.Or(a.get("AWS_ENDPOINT_URL_STS"), a.get("AWS_ENDPOINT_URL"), "https://sts."+region+"."+domain(region))
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, strings.TrimRight(endpoint, "/")+"/", strings.NewReader(form.Encode()))
+	endpoint := a.Endpoint("sts", region)
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint+"/", strings.NewReader(form.Encode()))
 	if err != nil {
 		return sdk.Credentials{}, fmt.Errorf("the endpoint %s cannot be used", endpoint)
 	}
 	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	status, body, err := call(request)
+	status, _, body, err := a.call(request)
 	if err != nil {
 		return sdk.Credentials{}, err
 	}
@@ -142,29 +141,21 @@ func (a Account) profileName() string { return cmp.Or(a.get("AWS_PROFILE"), "def
 // there hold nothing.
 func (a Account) profile() map[string]string {
 	name := a.profileName()
-	file := func(variable, base string) string {
-		if path := a.get(variable); path != "" || a.Home == "" {
-			return path
-		}
-		return filepath.Join(a.Home, ".aws", base)
-	}
-	found := section(file("AWS_CONFIG_FILE", "config"), "profile "+name, name)
-	maps.Copy(found, section(file("AWS_SHARED_CREDENTIALS_FILE", "credentials"), name))
+	found := section(a.file("AWS_CONFIG_FILE", "config"), "profile "+name, name)
+	maps.Copy(found, section(a.file("AWS_SHARED_CREDENTIALS_FILE", "credentials"), name))
 	return found
 }
 
-// section reads the keys of the sections of those names of an INI file.
+// section reads the keys of the sections of those names of an INI file. A key that is nested in another is "outer.inner".
 func section(file string, names ...string) map[string]string {
 	found := map[string]string{}
 	text, err := os.ReadFile(file)
 	if err != nil {
 		return found
 	}
-	inside := false
+	inside, outer := false, ""
 	for line := range strings.Lines(string(text)) {
-		if line[0] == ' ' || line[0] == '\t' {
-			continue // a nested setting of one service
-		}
+		nested := line[0] == ' ' || line[0] == '\t' // a setting of one service
 		line = strings.TrimSpace(line)
 		if header, ok := strings.CutPrefix(line, "["); ok {
 			header, _, _ = strings.Cut(header, "]")
@@ -176,7 +167,13 @@ func section(file string, names ...string) map[string]string {
 		if !inside || !ok || strings.HasPrefix(line, "#") || strings.HasPrefix(line, ";") {
 			continue
 		}
-		found[strings.ToLower(strings.TrimSpace(key))] = strings.TrimSpace(value)
+		key = strings.ToLower(strings.TrimSpace(key))
+		if nested {
+			key = outer + "." + key
+		} else {
+			outer = key
+		}
+		found[key] = strings.TrimSpace(value)
 	}
 	return found
 }
