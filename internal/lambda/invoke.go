@@ -30,7 +30,7 @@ func (f *Function) name(c call) string { return cmp.Or(c.function, f.env("AWS_LA
 // invoked asks for an invocation of a type: Event is one for later, DryRun one that is only allowed or not.
 func (f *Function) invoked(ctx context.Context, name, kind string, body []byte) error {
 	_, err := f.caller().Do(ctx, aws.Call{
-		Service: "lambda", Path: "/2015-03-31/functions/" + url.PathEscape(name) + "/invocations", Body: body, Header: map[string]string{"X-Amz-Invocation-Type": kind},
+		Service: "lambda", Path: "/2015-03-31/functions/" + url.QueryEscape(name) + "/invocations", Body: body, Header: map[string]string{"X-Amz-Invocation-Type": kind},
 	})
 	return err
 }

@@ -12,7 +12,10 @@ import (
 const RuntimeVariable = "AWS_LAMBDA_RUNTIME_API"
 
 // Serve answers events until the sandbox ends. It does not return.
-func Serve(f *Function) { runtime.Start(handler{f}) }
+func Serve(f *Function) { runtime.Start(Handler(f)) }
+
+// Handler is a function as Lambda's runtime calls it.
+func Handler(f *Function) runtime.Handler { return handler{f} }
 
 // handler is Lambda's view of a function.
 type handler struct{ *Function }

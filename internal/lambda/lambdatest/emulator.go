@@ -114,6 +114,9 @@ func (e *Emulator) stop() {
 	_ = e.logs.Close() // it was only appended to, by others
 }
 
+// URL is where its Invoke API is, for AWS_ENDPOINT_URL_LAMBDA; the function itself has it.
+func (e *Emulator) URL() string { return e.api.URL }
+
 // invokeAPI is the one operation of Lambda's API that functions use on themselves.
 func (e *Emulator) invokeAPI(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
