@@ -7,7 +7,7 @@ FLYWAY   ?= $(CURDIR)/bin/flyway/flyway
 BENCH    ?= --tools psql,skein,migrate --work tiny,noop,latency --n 1000
 FLEET    ?= --n 1000
 
-.PHONY: help build test test-race test-matrix conformance canary flyway-live kill-matrix report-screens fuzz bench fleet start-up cover lint cross fmt ci clean lock-queue lambda lambda-runs lambda-bench
+.PHONY: help build test test-sdk test-race test-matrix conformance canary flyway-live kill-matrix report-screens fuzz bench fleet start-up cover lint cross fmt ci clean lock-queue lambda lambda-runs lambda-bench
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +29,9 @@ lambda-bench: ## from the start of the function to its first query, beside a bar
 
 test: ## all tests, on a PostgreSQL server that they start themselves
 	go test ./...
+
+test-sdk: ## our calls to AWS, and the imitations of AWS, against the AWS SDK's clients
+	go test -C internal/awstest/sdk ./...
 
 test-race: ## all tests under the race detector (needs a C compiler)
 	CGO_ENABLED=1 go test -race ./...

@@ -3,13 +3,10 @@ package awstest
 import (
 	"encoding/json"
 	"errors"
-	"net"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -24,7 +21,7 @@ import (
 // test is skipped. The fakes of the other tests check signatures, which moto does not.
 func TestAgainstMoto(t *testing.T) {
 	t.Parallel()
-	env := startMoto(t)
+	env := StartMoto(t)
 	db := pgtest.New(t)
 	cc, err := pgx.ParseConfig(db.URL)
 	if err != nil {
@@ -84,47 +81,4 @@ func TestAgainstMoto(t *testing.T) {
 	skein(0, "changed: the schedule dev", append(set, "cron(0 3 1 * ? *)")...)
 	skein(0, "cron(0 3 1 * ? *)", "aws", "schedule", "list", "--function", function)
 	skein(0, "dev", "aws", "schedule", "delete", "dev", "--yes")
-}
-
-// startMoto starts the emulator and gives the variables of whoever is to speak to it.
-func startMoto(t *testing.T) []string {
-	t.Helper()
-	program := os.Getenv("SKEIN_TEST_MOTO")
-	if cache, err := os.UserCacheDir(); program == "" && err == nil {
-		if made := filepath.Join(cache, "skein-test", "moto-5.2.5", "bin", "moto_server"); isProgram(made) {
-			program = made
-		}
-	}
-	if program == "" {
-		t.Skip("there is no moto_server (.ci/templates makes one, or pip install 'moto[server]' and SKEIN_TEST_MOTO names it)")
-	}
-	address := lambdatest.FreeAddress(t)
-	_, port, err := net.SplitHostPort(address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := exec.Command(program, "-H", "127.0.0.1", "-p", port)
-	if err := server.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = server.Process.Kill()
-		_ = server.Wait() // it was killed
-	})
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
-		conn, err := net.Dial("tcp", address)
-		if err == nil {
-			_ = conn.Close() // it answers
-			break
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("moto_server does not answer: %v", err)
-		}
-	}
-	return []string{"AWS_ENDPOINT_URL=http://" + address, "AWS_REGION=eu-central-1", "AWS_ACCESS_KEY_ID=AKIDMOTO", "AWS_SECRET_ACCESS_KEY=moto", "AWS_EC2_METADATA_DISABLED=true"}
-}
-
-func isProgram(path string) bool {
-	_, err := exec.LookPath(path)
-	return err == nil
 }
