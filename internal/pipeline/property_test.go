@@ -129,7 +129,8 @@ func TestNoTargetRunsAgainstAGate(t *testing.T) {
 	}
 }
 
-// TestMoreGatesNeverOpen closes a gate more, or takes evidence away: what was blocked stays blocked.
+// TestMoreGatesNeverOpen closes a gate more, or takes evidence away: what was blocked stays so. The last target that had
+// work may be held back by the new gate, and the budget may bear that: then there is a rollout, of nothing.
 func TestMoreGatesNeverOpen(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
@@ -157,7 +158,7 @@ func TestMoreGatesNeverOpen(t *testing.T) {
 		case 5:
 			evidence.Running = &Running{ID: "d", Release: "R1", Since: s.now}
 		}
-		if after := Next(s.p, "qa", rel, facts, evidence, s.now); !after.Blocked() {
+		if after := Next(s.p, "qa", rel, facts, evidence, s.now); !after.Blocked() && len(after.Rollout.Waves) > 0 {
 			rt.Fatalf("one gate more opened it; before: %+v", before.Reasons)
 		}
 	})
