@@ -57,7 +57,7 @@ func (w *Watch) Decide(now time.Duration, holders []Holder, deadlock time.Durati
 	switch {
 	case oldest <= young && vacuum != 0 && !w.vacuums[vacuum]:
 		w.vacuums[vacuum] = true
-		return Decision{Try, deadlock + vacuumTry}
+		return w.try(now, deadlock+vacuumTry)
 	case oldest <= young && vacuum == 0:
 		return w.try(now, min(shortTry<<min(w.refused, 10), w.Budget))
 	}
