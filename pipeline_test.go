@@ -279,4 +279,13 @@ func TestFewRoundTrips(t *testing.T) {
 	if got := trips.Load(); got > 7 {
 		t.Errorf("%d round trips", got)
 	}
+	// A few more on the history that is there now: facts, history, lock, scripts.
+	cfg, trips = counted(t, db, skein.Config{Source: scripts(manyTables(110, nil)...)})
+	result, err := skein.Migrate(context.Background(), cfg)
+	if err != nil || len(result.Applied) != 10 {
+		t.Fatalf("%d applied, %v", len(result.Applied), err)
+	}
+	if got := trips.Load(); got > 4 {
+		t.Errorf("%d round trips for ten more", got)
+	}
 }

@@ -210,8 +210,8 @@ func (p *proxy) answers(l *link) {
 	}
 }
 
-// takesLock begins what only the lock's connection says, and says first.
-const takesLock = "begin isolation level read committed"
+// takesLock is in what only the lock's connection says, and says first.
+const takesLock = "set local idle_in_transaction_session_timeout = 0"
 
 // startup reads the first packet, refusing encryption.
 func startup(c net.Conn) ([]byte, error) {
