@@ -5,7 +5,6 @@ import (
 	"errors"
 
 	"github.com/skein-db/skein/internal/postgres"
-	"github.com/skein-db/skein/migration"
 )
 
 // A concurrent index build waits for every transaction that has a snapshot at the moment when it looks. The lock's
@@ -18,7 +17,7 @@ var errSteppedAside = errors.New("the lock was taken anew")
 // stepAside gives the lock back if the session waits for it, and takes it again; errSteppedAside then says so, and
 // errMoved that another run was faster and has recorded something.
 func (r *run) stepAside(ctx context.Context, waiting postgres.LockHolder) error {
-	key := migration.LockKey(r.history.Schema, r.history.Table)
+	key, _ := r.lockKeys()
 	blocked, err := r.conn.InTheWay(ctx, waiting.PID, key)
 	if err != nil || !blocked || r.lock == nil {
 		return err

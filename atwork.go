@@ -42,7 +42,7 @@ func (r *run) beginWork(p spot) {
 	if p.x != nil {
 		p.pieces = p.x.pieces
 	}
-	p.lock, p.fence = migration.LockKey(r.history.Schema, r.history.Table), migration.FenceKey(r.history.Schema, r.history.Table)
+	p.lock, p.fence = r.lockKeys()
 	r.work.mu.Lock()
 	defer r.work.mu.Unlock()
 	r.work.now = &p

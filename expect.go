@@ -26,7 +26,13 @@ func (r *run) asExpected(ctx context.Context, decide planner) error {
 	if want == nil || want.Fingerprint == "" && want.HistoryHash == "" {
 		return nil
 	}
-	if err := r.acquireFor(ctx, decide); err != nil {
+	var plan migration.Plan
+	if decide != nil {
+		if p, _, err := r.plan(ctx, decide); err == nil { // an error comes again under the lock
+			plan = p
+		}
+	}
+	if err := r.acquireFor(ctx, plan, ""); err != nil {
 		return err
 	}
 	r.changed() // the history that counts is the one under the lock, to the last byte
@@ -39,8 +45,8 @@ func (r *run) asExpected(ctx context.Context, decide planner) error {
 	if want.Fingerprint == "" || decide == nil {
 		return nil
 	}
-	plan, _, err := r.plan(ctx, decide)
-	if err != nil {
+	var err error
+	if plan, _, err = r.plan(ctx, decide); err != nil {
 		return err
 	}
 	if plan.Fingerprint != want.Fingerprint {
@@ -48,18 +54,6 @@ func (r *run) asExpected(ctx context.Context, decide planner) error {
 	}
 	r.approved = plan.Steps
 	return nil
-}
-
-// acquireFor takes the lock as it is best for what decide plans; nil: for whatever comes.
-func (r *run) acquireFor(ctx context.Context, decide planner) error {
-	if decide != nil {
-		if plan, _, err := r.plan(ctx, decide); err == nil && len(plan.Steps) > 0 { // an error comes again under the lock
-			if err := r.holdInSession(ctx, plan, ""); err != nil || r.inSession {
-				return err
-			}
-		}
-	}
-	return r.acquire(ctx)
 }
 
 // stillApproved compares what is about to run with what was found to be as expected: callbacks have run since, and the

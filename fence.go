@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-
-	"github.com/skein-db/skein/migration"
 )
 
 // The migration lock belongs to a connection of its own. When the client dies, or that connection alone, the lock is
@@ -66,9 +64,6 @@ func (r *run) afterOther(ctx context.Context, busy error) error {
 		if err := r.leaveSession(ctx); err != nil {
 			return err
 		}
-		if err := r.acquire(ctx); err != nil {
-			return err
-		}
 	} else if err := r.awaitFence(ctx); err != nil {
 		return r.wrap(err)
 	}
@@ -87,6 +82,6 @@ var errMoved = errors.New("the history was changed by another run")
 
 // awaitFence waits until no transaction of an earlier run works on the history, as long as for the migration lock.
 func (r *run) awaitFence(ctx context.Context) error {
-	key := migration.FenceKey(r.history.Schema, r.history.Table)
+	_, key := r.lockKeys()
 	return r.await(ctx, key, func() (bool, error) { return r.conn.Free(ctx, key) })
 }

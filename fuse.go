@@ -8,7 +8,6 @@ import (
 
 	"github.com/skein-db/skein/internal/postgres"
 	"github.com/skein-db/skein/internal/stall"
-	"github.com/skein-db/skein/migration"
 )
 
 // While a statement waits in the queue for its lock, or works with it, others wait behind it. They are counted live over
@@ -77,7 +76,8 @@ func (f *fuse) burn(ctx context.Context) {
 		return
 	}
 	begin := time.Now()
-	worker := postgres.Backend{PID: r.conn.PID(), Fence: migration.FenceKey(r.history.Schema, r.history.Table)}
+	_, fence := r.lockKeys()
+	worker := postgres.Backend{PID: r.conn.PID(), Fence: fence}
 	for {
 		behind, err := conn.Behind(ctx, worker, f.judge.Limit+1)
 		if err != nil {

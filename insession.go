@@ -16,12 +16,19 @@ import (
 //
 // Behind a pooler it cannot be done: the session is not ours alone.
 
-// holdInSession takes the lock for the plan, if that can be done in the working session, is done at once, and the condition
-// that, in SQL, holds under the lock; "" is none. Else it leaves things as they were.
-func (r *run) holdInSession(ctx context.Context, plan migration.Plan, that string) error {
-	if r.lock != nil || r.inSession || !r.fitsInSession(plan) {
-		return nil
+// acquireFor takes the lock for the plan, in the working session where that can be done at once and the condition that, in
+// SQL, holds under the lock; "" is none. Else it waits for it like acquire, and whatever was read before may be old.
+func (r *run) acquireFor(ctx context.Context, plan migration.Plan, that string) error {
+	if r.lock == nil && !r.inSession && r.fitsInSession(plan) {
+		if err := r.holdInSession(ctx, that); err != nil {
+			return err
+		}
 	}
+	return r.acquire(ctx)
+}
+
+// holdInSession leaves things as they were where it cannot be done.
+func (r *run) holdInSession(ctx context.Context, that string) error {
 	lock, fence := r.lockKeys()
 	got, free, err := r.conn.LockSession(ctx, lock, fence, that)
 	if err != nil || !got {
@@ -37,36 +44,35 @@ func (r *run) holdInSession(ctx context.Context, plan migration.Plan, that strin
 // fitsInSession reports whether the plan is one of a few small scripts, with nothing else between them that resets the
 // session, and nothing that initSql may have locked.
 func (r *run) fitsInSession(plan migration.Plan) bool {
-	if r.cfg.instead != nil || !r.facts.HasHistory || len(r.callbacks) > 0 || r.cfg.InitSQL != "" || r.cfg.KeepSessionState || len(plan.Steps) > sliceSteps {
+	if r.cfg.instead != nil || !r.facts.HasHistory || len(r.callbacks) > 0 || r.cfg.InitSQL != "" || r.cfg.KeepSessionState ||
+		len(plan.Steps) == 0 || len(plan.Steps) > sliceSteps {
 		return false
 	}
 	if slices.ContainsFunc(r.managed, func(schema string) bool { return !r.exists(schema) }) {
 		return false // they are made under the lock, after another look whether they are there
 	}
 	bytes := 0
+	for _, s := range plan.Steps {
+		bytes += len(s.Script.Text)
+	}
+	if bytes > sliceBytes {
+		return false // before any of it is cut
+	}
 	for i := range plan.Steps {
-		s := r.newStep(plan, i)
-		if !r.accompanies(s) {
-			return false
-		}
-		if bytes += size(s.x.pieces); bytes > sliceBytes {
+		if !r.accompanies(r.newStep(plan, i)) {
 			return false
 		}
 	}
 	return true
 }
 
-// leaveSession gives the lock back, so that acquire can take it in the usual way.
+// leaveSession gives the lock back and takes it in the usual way.
 func (r *run) leaveSession(ctx context.Context) error {
-	if !r.inSession {
-		return nil
-	}
 	r.inSession = false
-	return r.wrap(r.conn.UnlockSession(ctx))
-}
-
-func (r *run) lockKeys() (lock, fence int64) {
-	return migration.LockKey(r.history.Schema, r.history.Table), migration.FenceKey(r.history.Schema, r.history.Table)
+	if err := r.conn.UnlockSession(ctx); err != nil {
+		return r.wrap(err)
+	}
+	return r.acquire(ctx)
 }
 
 // guard is the fence of a run that holds the lock in its session.

@@ -23,7 +23,7 @@ func (r *run) acquire(ctx context.Context) error {
 	if r.lock != nil || r.inSession || r.tape() != nil {
 		return nil
 	}
-	key := migration.LockKey(r.history.Schema, r.history.Table)
+	key, fence := r.lockKeys()
 	var lock *postgres.Lock
 	err := r.logIn(ctx, func(cfg *pgx.ConnConfig) (err error) {
 		// The lock's session is Skein's alone: what initSql does is for the scripts'.
@@ -40,12 +40,16 @@ func (r *run) acquire(ctx context.Context) error {
 	}
 	r.lockSeen = time.Now()
 	r.changed()
-	fence := migration.FenceKey(r.history.Schema, r.history.Table)
 	if err := r.await(ctx, fence, func() (bool, error) { return r.surveyBehind(ctx, fence) }); err != nil {
 		return r.wrap(err)
 	}
 	r.place.read = !r.facts.HasSide // who held the lock may have pinned the database
 	return r.located(ctx)
+}
+
+// lockKeys are the keys of the migration lock and of the fence.
+func (r *run) lockKeys() (lock, fence int64) {
+	return migration.LockKey(r.history.Schema, r.history.Table), migration.FenceKey(r.history.Schema, r.history.Table)
 }
 
 // await tries until try succeeds, naming the holder of the key meanwhile.
@@ -93,7 +97,7 @@ func (r *run) reportHolder(ctx context.Context, key int64, waited, bound time.Du
 // atWorkThere finds the session that works for whoever holds the migration lock, and what it is at: the lock's own session
 // only waits.
 func (r *run) atWorkThere(ctx context.Context) (Holder, string) {
-	lock, fence := migration.LockKey(r.history.Schema, r.history.Table), migration.FenceKey(r.history.Schema, r.history.Table)
+	lock, fence := r.lockKeys()
 	seen, err := r.conn.Sight(ctx, lock, fence, markOf(lock))
 	if err != nil {
 		return Holder{}, "" // not to be seen: the lock's holder has to do

@@ -34,10 +34,7 @@ func (r *run) planUnderLock(ctx context.Context, decide planner) (migration.Plan
 	if err != nil || len(plan.Steps) == 0 || r.lock != nil || r.inSession {
 		return plan, entries, err
 	}
-	if err = r.holdInSession(ctx, plan, r.history.EndsAtSQL(r.nextRank()-1)); err != nil || r.inSession {
-		return plan, entries, err
-	}
-	if err = r.acquire(ctx); err != nil {
+	if err = r.acquireFor(ctx, plan, r.history.EndsAtSQL(r.nextRank()-1)); err != nil || r.inSession {
 		return plan, entries, err
 	}
 	return r.plan(ctx, decide)

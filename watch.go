@@ -133,7 +133,7 @@ func (w *watcher) open(ctx context.Context) error {
 // look is one look.
 func (w *watcher) look(ctx context.Context) (*WatchResult, error) {
 	r := w.run
-	lock, fence := migration.LockKey(r.history.Schema, r.history.Table), migration.FenceKey(r.history.Schema, r.history.Table)
+	lock, fence := r.lockKeys()
 	seen, err := r.conn.Sight(ctx, lock, fence, markOf(lock))
 	if err != nil {
 		return nil, err

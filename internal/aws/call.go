@@ -92,9 +92,6 @@ func (c Caller) Region() (string, error) {
 	return region, nil
 }
 
-// Endpoint is the URL of a service in a region, or of what variables name in its place.
-func (c Caller) Endpoint(service, region string) string { return c.Account.Endpoint(service, region) }
-
 // Do signs and makes a call, again after a moment if the service is busy. An error of the service is *Error.
 func (c Caller) Do(ctx context.Context, call Call) (Answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
@@ -107,7 +104,7 @@ func (c Caller) Do(ctx context.Context, call Call) (Answer, error) {
 	if err != nil {
 		return Answer{}, &NoCredentials{err}
 	}
-	target := c.Endpoint(call.Service, region) + cmp.Or(call.Path, "/")
+	target := c.Account.Endpoint(call.Service, region) + cmp.Or(call.Path, "/")
 	if len(call.Query) > 0 {
 		target += "?" + strings.ReplaceAll(call.Query.Encode(), "+", "%20")
 	}

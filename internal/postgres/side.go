@@ -81,11 +81,15 @@ func (e *UnreadableError) Error() string {
 	return fmt.Sprintf("%s may not read %s, which says which environment this database belongs to", Ident(e.User), Qualified(e.Schema, e.Table))
 }
 
-// ReadSide looks whether there are side tables, and reads the pin, in two questions. A pin that the role may not read gives an *UnreadableError, a layout of a newer Skein a *LayoutError.
+// ReadSide looks whether there are side tables, and reads the pin, in two questions. A pin that the role may not read gives
+// an *UnreadableError, a layout of a newer Skein a *LayoutError.
 func (c *Conn) ReadSide(ctx context.Context, j Journal) (Side, error) {
 	readable, err := c.readable(ctx, j)
-	if err != nil || !readable {
-		return c.sideBefore(ctx, j, err)
+	if err != nil {
+		return Side{}, err
+	}
+	if !readable {
+		return c.unreadable(ctx, j)
 	}
 	// Two COPY in one message: a backend that has just begun takes longer to plan the query than to answer it.
 	var side Side
@@ -116,11 +120,8 @@ func (c *Conn) readable(ctx context.Context, j Journal) (bool, error) {
 	return err == nil && rows[0][0] != nil && *rows[0][0] == "t", err
 }
 
-// sideBefore is the Side of a database that has no pin, or none that the role may read.
-func (c *Conn) sideBefore(ctx context.Context, j Journal, err error) (Side, error) {
-	if err != nil {
-		return Side{}, err
-	}
+// unreadable is the Side where layout or identity is missing, or not the role's to read.
+func (c *Conn) unreadable(ctx context.Context, j Journal) (Side, error) {
 	rows, err := c.query(ctx, `select relname, pg_catalog.has_schema_privilege(relnamespace, 'usage') and pg_catalog.has_table_privilege(oid, 'select'), current_user
 	from pg_catalog.pg_class where relnamespace = pg_catalog.to_regnamespace(`+Literal(Ident(j.Schema))+`) and relname in ('layout', 'identity') and relkind = 'r'`)
 	if err != nil || len(rows) == 0 {
