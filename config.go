@@ -195,6 +195,7 @@ type Config struct {
 	Report func(Event)
 
 	instead  standIn // not nil: it takes the place of the server
+	surveys  bool    // the run looks at all that there is
 	anywhere bool    // where the run is, is the caller's to judge
 }
 

@@ -53,7 +53,7 @@ func (r *run) record(s *migration.Script, row *migration.Row) []string {
 	d := r.deployment()
 	return append(sql, r.journal().AppliedSQL(postgres.Applied{
 		Rank: row.Rank, Script: s.Path, SHA256: s.SHA256(), Releaser: d.Releaser, Release: d.Release, Digest: d.Digest, Deployment: d.ID, Environment: d.Environment,
-	}))
+	}, r.place.free > 0 && row.Rank >= r.place.free))
 }
 
 // mayBegin is asked before the first step of a plan.

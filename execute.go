@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -104,24 +105,16 @@ func (x *execution) addTo(m *message, started func()) {
 		m.own(x.prologue()...)
 	}
 	x.settle(m)
-	if x.asynchronous {
-		m.own("set local synchronous_commit to off")
-	}
 	m.own("commit")
 	m.last().then = func(postgres.Result) { x.committed = time.Now() }
 }
 
 // prologue is what a transaction does before the text.
 func (x *execution) prologue() []string {
-	path := x.run.searchPath()
 	if !x.fenced || x.hold {
-		return path
+		return x.run.searchPath()
 	}
-	fence := x.run.fence()
-	if len(fence) > 0 && len(path) > 0 { // one statement costs less than two
-		return []string{fence[0] + ", " + strings.TrimPrefix(path[0], "select ")}
-	}
-	return append(fence, path...)
+	return selecting(x.run.fenceExpr(), x.run.searchPathExpr()) // one statement costs less than two
 }
 
 // lead is how many statements come before that: SET TRANSACTION has to be the first of its transaction.
@@ -139,7 +132,11 @@ func (x *execution) settle(m *message) {
 	if x.mode != outside {
 		m.own("set constraints all immediate")
 	}
-	m.own(x.run.reset()...)
+	if x.asynchronous {
+		m.own(x.run.reset("pg_catalog.set_config('synchronous_commit', 'off', true)")...)
+	} else {
+		m.own(x.run.reset()...)
+	}
 	m.own(x.last...)
 	if x.row != nil {
 		m.own(x.row()...)
@@ -299,28 +296,36 @@ func (r *run) resultLimit() int {
 	return QueryResultLimit
 }
 
-// searchPath puts the default schema in front, as long as it exists.
-func (r *run) searchPath() []string {
-	if !r.exists(r.history.Schema) {
+// selecting is the statement for the expressions, those that are "" left out; none for none.
+func selecting(exprs ...string) []string {
+	exprs = slices.DeleteFunc(exprs, func(e string) bool { return e == "" })
+	if len(exprs) == 0 {
 		return nil
 	}
-	if sql := postgres.SearchPathSQL(r.history.Schema, r.facts.SearchPath); sql != "" {
-		return []string{sql}
+	return []string{"select " + strings.Join(exprs, ", ")}
+}
+
+// searchPath puts the default schema in front, as long as it exists.
+func (r *run) searchPath() []string { return selecting(r.searchPathExpr()) }
+
+func (r *run) searchPathExpr() string {
+	if !r.exists(r.history.Schema) {
+		return ""
 	}
-	return nil
+	return postgres.SearchPath(r.history.Schema, r.facts.SearchPath)
 }
 
 // reset is what separates one script from the next: everything, or with KeepSessionState only who acts, as Flyway
-// does it.
-func (r *run) reset() []string {
+// does it. After it comes what is to be selected.
+func (r *run) reset(and ...string) []string {
 	if r.cfg.KeepSessionState {
-		return []string{"set role " + postgres.Ident(r.facts.User)}
+		return append([]string{"set role " + postgres.Ident(r.facts.User)}, selecting(and...)...)
 	}
 	if r.inSession {
 		lock, _ := r.lockKeys()
-		return r.session.ResetKeeping(lock)
+		and = append([]string{postgres.Retake(lock)}, and...)
 	}
-	return r.session.Reset()
+	return r.session.Reset(and...)
 }
 
 // runText runs a text that is no migration: a callback.

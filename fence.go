@@ -21,16 +21,18 @@ const (
 )
 
 // fence is the statement that lets a transaction of a step begin.
-func (r *run) fence() []string {
+func (r *run) fence() []string { return selecting(r.fenceExpr()) }
+
+func (r *run) fenceExpr() string {
 	if r.tape() != nil {
-		return nil // who runs the file holds no lock
+		return "" // who runs the file holds no lock
 	}
 	lock, fence := r.lockKeys()
 	if r.inSession {
-		return []string{guard(lock, fence)}
+		return guard(lock, fence)
 	}
-	return []string{fmt.Sprintf(`select case when not pg_catalog.pg_try_advisory_xact_lock(%d) then pg_catalog.current_setting('%s') `+
-		`when pg_catalog.pg_try_advisory_xact_lock_shared(%d) then pg_catalog.current_setting('%s') end`, fence, fenceBusy, lock, fenceLost)}
+	return fmt.Sprintf(`case when not pg_catalog.pg_try_advisory_xact_lock(%d) then pg_catalog.current_setting('%s') `+
+		`when pg_catalog.pg_try_advisory_xact_lock_shared(%d) then pg_catalog.current_setting('%s') end`, fence, fenceBusy, lock, fenceLost)
 }
 
 // fencedOff is the error of a step whose fence did not let it through, else nil.

@@ -17,27 +17,37 @@ import (
 // Behind a pooler it cannot be done: the session is not ours alone.
 
 // acquireFor takes the lock for the plan, in the working session where that can be done at once and the condition that, in
-// SQL, holds under the lock; "" is none. Else it waits for it like acquire, and whatever was read before may be old.
+// SQL, holds under the lock. Else it waits for it like acquire, and whatever was read before may be old. Where that is "",
+// the history is read under the lock in any case.
 func (r *run) acquireFor(ctx context.Context, plan migration.Plan, that string) error {
 	if r.lock == nil && !r.inSession && r.fitsInSession(plan) {
-		if err := r.holdInSession(ctx, that); err != nil {
+		if err := r.holdInSession(ctx, that); err != nil || r.inSession {
 			return err
 		}
 	}
-	return r.acquire(ctx)
+	if err := r.acquire(ctx); err != nil || that != "" {
+		return err
+	}
+	r.changed() // the history that counts is the one under the lock, to the last byte
+	err := r.readHistory(ctx)
+	r.prefetched = err == nil
+	return err
 }
 
 // holdInSession leaves things as they were where it cannot be done.
 func (r *run) holdInSession(ctx context.Context, that string) error {
 	lock, fence := r.lockKeys()
-	got, free, err := r.conn.LockSession(ctx, lock, fence, that)
+	got, free, rows, err := r.conn.LockSession(ctx, lock, fence, that, r.history)
 	if err != nil || !got {
 		return r.wrap(err)
 	}
 	if !free {
 		return r.wrap(r.conn.UnlockSession(ctx))
 	}
-	r.inSession = true
+	if r.inSession = true; that == "" {
+		r.changed()
+		r.rows, r.prefetched = rows, true
+	}
 	return nil
 }
 
@@ -77,6 +87,6 @@ func (r *run) leaveSession(ctx context.Context) error {
 
 // guard is the fence of a run that holds the lock in its session.
 func guard(lock, fence int64) string {
-	return fmt.Sprintf(`select case when not pg_catalog.pg_try_advisory_xact_lock(%d) or not pg_catalog.pg_try_advisory_xact_lock(%d) then pg_catalog.current_setting('%s') end`,
+	return fmt.Sprintf(`case when not pg_catalog.pg_try_advisory_xact_lock(%d) or not pg_catalog.pg_try_advisory_xact_lock(%d) then pg_catalog.current_setting('%s') end`,
 		lock, fence, fenceBusy)
 }

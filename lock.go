@@ -43,7 +43,7 @@ func (r *run) acquire(ctx context.Context) error {
 	if err := r.await(ctx, fence, func() (bool, error) { return r.surveyBehind(ctx, fence) }); err != nil {
 		return r.wrap(err)
 	}
-	r.place.read = !r.facts.HasSide // who held the lock may have pinned the database
+	r.place.read, r.place.free = !r.facts.HasSide, 0 // who held the lock may have pinned the database, and recorded what it did
 	return r.located(ctx)
 }
 

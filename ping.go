@@ -1,6 +1,10 @@
 package skein
 
-import "context"
+import (
+	"context"
+
+	"github.com/skein-db/skein/internal/postgres"
+)
 
 // Ping connects as every command does, with Role, InitSQL and ConnectRetries, and tells where that led. It looks at no
 // script and no history table; of the Target, Schema and Table stay empty.
@@ -13,7 +17,7 @@ func Ping(ctx context.Context, cfg Config) (Target, error) {
 	if err := r.connect(ctx); err != nil {
 		return r.target(), err
 	}
-	facts, err := r.conn.ReadFacts(ctx, "", nil, "flyway_schema_history", r.journal().Schema)
+	facts, err := r.conn.ReadFacts(ctx, postgres.Place{Table: "flyway_schema_history", Side: r.journal().Schema})
 	if err != nil {
 		return r.target(), r.wrap(err)
 	}

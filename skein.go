@@ -151,7 +151,10 @@ func (r *run) look(ctx, connecting context.Context) error {
 	if err := r.survey(ctx); err != nil {
 		return err
 	}
-	if err := r.located(ctx); err != nil {
+	if _, err := r.glance(ctx, false); err != nil {
+		return err
+	}
+	if err := r.located(ctx); err != nil || r.prefetched {
 		return err
 	}
 	r.ahead.Go(func() { r.prefetched = r.readHistory(ctx) == nil })
@@ -186,18 +189,19 @@ func (r *run) begin(ctx context.Context, files, callbacks source.Release) error 
 
 // survey reads the facts and checks that a history table is one.
 func (r *run) survey(ctx context.Context) error {
-	schema, table := r.whereHistory()
-	facts, err := r.conn.ReadFacts(ctx, schema, r.cfg.Schemas, table, r.journal().Schema)
+	facts, err := r.conn.ReadFacts(ctx, r.tables())
 	return r.found(facts, err)
 }
 
-// whereHistory is the schema of the history table, "" for the session's own, and its name.
-func (r *run) whereHistory() (schema, table string) {
-	schema = r.cfg.DefaultSchema
-	if schema == "" && len(r.cfg.Schemas) > 0 {
-		schema = r.cfg.Schemas[0]
+// tables says where the run's tables belong.
+func (r *run) tables() postgres.Place {
+	p := postgres.Place{
+		Schema: r.cfg.DefaultSchema, Others: r.cfg.Schemas, Table: cmp.Or(r.cfg.Table, "flyway_schema_history"), Side: r.journal().Schema, Reach: r.glances(),
 	}
-	return schema, cmp.Or(r.cfg.Table, "flyway_schema_history")
+	if p.Schema == "" && len(r.cfg.Schemas) > 0 {
+		p.Schema = r.cfg.Schemas[0]
+	}
+	return p
 }
 
 // surveyBehind is survey for who waits for the end of a run before: it reads nothing as long as another transaction holds
@@ -207,8 +211,7 @@ func (r *run) surveyBehind(ctx context.Context, fence int64) (bool, error) {
 	if !r.facts.HasHistory {
 		ask = r.managed
 	}
-	schema, table := r.whereHistory()
-	facts, empty, free, err := r.conn.FactsBehind(ctx, fence, schema, r.cfg.Schemas, table, r.journal().Schema, ask)
+	facts, empty, free, err := r.conn.FactsBehind(ctx, fence, r.tables(), ask)
 	if err == nil && !free {
 		return false, nil
 	}
@@ -218,18 +221,18 @@ func (r *run) surveyBehind(ctx context.Context, fence int64) (bool, error) {
 
 // found takes over the facts, or says why they could not be read.
 func (r *run) found(facts postgres.Facts, err error) error {
-	schema, table := r.whereHistory()
+	place := r.tables()
 	if err != nil {
 		e := r.wrapped(err)
 		if e.SQL != nil && e.SQL.State == stateNoPrivilege {
 			role := cmp.Or(r.cfg.Role, r.conn.User())
-			e.Hint = fmt.Sprintf("its owner can run: grant usage on schema %s to %s; docs/grants.md lists what each command needs", postgres.Ident(schema), postgres.Ident(role))
+			e.Hint = fmt.Sprintf("its owner can run: grant usage on schema %s to %s; docs/grants.md lists what each command needs", postgres.Ident(place.Schema), postgres.Ident(role))
 		}
 		return e
 	}
 	r.facts = facts
 	r.tape().amend(&r.facts)
-	r.history = postgres.History{Schema: facts.Schema, Table: table, Tablespace: r.cfg.Tablespace}
+	r.history = postgres.History{Schema: facts.Schema, Table: place.Table, Tablespace: r.cfg.Tablespace}
 	r.managed = r.cfg.Schemas
 	if !slices.Contains(r.managed, facts.Schema) {
 		r.managed = append([]string{facts.Schema}, r.managed...)

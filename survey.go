@@ -77,7 +77,7 @@ func surveyFor(ctx context.Context, cfg Config, way way, decide planner) (*Surve
 		return result, err
 	}
 	r := &run{cfg: cfg, way: way, began: time.Now()}
-	r.cfg.anywhere = true
+	r.cfg.anywhere, r.cfg.surveys = true, true
 	r.learn(nil)
 	defer r.close()
 	err := r.surveyed(ctx, result, decide)
@@ -96,23 +96,27 @@ func (r *run) surveyed(ctx context.Context, result *SurveyResult, decide planner
 	if err := r.survey(ctx); err != nil { // before the transaction, whose being read only says nothing of the database
 		return err
 	}
-	if err := r.conn.BeginReadOnly(ctx); err != nil {
+	seen, err := r.glance(ctx, true)
+	if err == nil && seen == nil {
+		err = r.conn.BeginReadOnly(ctx)
+	}
+	if err != nil {
 		return err
 	}
-	if err := r.whereItIs(ctx, result); err != nil {
+	if err := r.whereItIs(ctx, result, seen); err != nil {
 		return err
 	}
 	if _, err := r.resolveQuietly(files, callbacks); err != nil {
 		return err
 	}
-	if err := r.readHistory(ctx); err != nil {
+	if err := r.readAnew(ctx); err != nil {
 		return err
 	}
 	r.prefetched = true
 	result.HasHistory, result.HistoryHash = r.facts.HasHistory, migration.HistoryHash(r.rows)
 	if result.Entries, err = r.reconcile(ctx); err != nil {
 		result.Blocked, result.Entries = err, nil
-		return r.recorded(ctx, result)
+		return r.recorded(ctx, result, seen)
 	}
 	result.Version, _ = migration.CurrentVersion(result.Entries)
 	result.Problems = migration.Validate(result.Entries, r.ignore(true))
@@ -120,15 +124,17 @@ func (r *run) surveyed(ctx context.Context, result *SurveyResult, decide planner
 	if result.Blocked = err; err == nil {
 		result.Steps, result.Fingerprint, result.Warnings = plan.Steps, plan.Fingerprint, plan.Warnings
 	}
-	if result.Unfinished, err = r.unfinished(ctx, result.Entries); err != nil {
-		return err
+	if seen == nil || seen.Journaled {
+		if result.Unfinished, err = r.unfinished(ctx, result.Entries); err != nil {
+			return err
+		}
 	}
-	return r.recorded(ctx, result)
+	return r.recorded(ctx, result, seen)
 }
 
-// whereItIs tells which database this is, and whether it may be written to.
-func (r *run) whereItIs(ctx context.Context, result *SurveyResult) error {
-	r.place.read = !r.facts.HasSide
+// whereItIs tells which database this is, and whether it may be written to; seen, unless nil, tells part of it.
+func (r *run) whereItIs(ctx context.Context, result *SurveyResult, seen *postgres.Glance) error {
+	r.place.read = seen != nil || !r.facts.HasSide
 	if err := r.identify(ctx, r.conn); err != nil {
 		return err
 	}
@@ -140,12 +146,16 @@ func (r *run) whereItIs(ctx context.Context, result *SurveyResult) error {
 		return err
 	}
 	result.Pin = r.place.side.Pin
-	if result.Clock, err = r.conn.Clock(ctx); err != nil {
+	if seen != nil {
+		result.Clock = seen.Clock
+	} else if result.Clock, err = r.conn.Clock(ctx); err != nil {
 		return err
 	}
-	schema, table := r.history.Schema, r.history.Table
-	if h, held := r.holder(ctx, migration.LockKey(schema, table), migration.FenceKey(schema, table)); held {
-		result.Holder = &h
+	if seen == nil || seen.Locked {
+		lock, fence := r.lockKeys()
+		if h, held := r.holder(ctx, lock, fence); held {
+			result.Holder = &h
+		}
 	}
 	if r.facts.InRecovery || r.facts.ReadOnly && r.cfg.InitSQL == "" {
 		result.ReadOnly = r.mustWrite()
@@ -154,12 +164,17 @@ func (r *run) whereItIs(ctx context.Context, result *SurveyResult) error {
 	return nil
 }
 
-// recorded reads what the side table knows of the rows.
-func (r *run) recorded(ctx context.Context, result *SurveyResult) error {
+// recorded reads what the side table knows of the rows, unless it was seen.
+func (r *run) recorded(ctx context.Context, result *SurveyResult, seen *postgres.Glance) (err error) {
 	if r.place.side.Layout < 2 || !r.facts.HasHistory {
 		return nil
 	}
-	rows, err := r.conn.ReadApplied(ctx, r.journal())
+	var rows []postgres.Applied
+	if seen != nil {
+		rows = seen.Applied
+	} else {
+		rows, err = r.conn.ReadApplied(ctx, r.journal())
+	}
 	known := map[int]string{}
 	for i := range r.rows {
 		known[r.rows[i].Rank] = r.rows[i].Script

@@ -190,7 +190,7 @@ func (x *examination) inside(ctx context.Context, conn *postgres.Conn) {
 	if schema == "" && len(x.Engine.Schemas) > 0 {
 		schema = x.Engine.Schemas[0]
 	}
-	facts, err := conn.ReadFacts(ctx, schema, x.Engine.Schemas, table, x.Engine.JournalSchema)
+	facts, err := conn.ReadFacts(ctx, postgres.Place{Schema: schema, Others: x.Engine.Schemas, Table: table, Side: x.Engine.JournalSchema})
 	if err != nil {
 		x.fail(skein.KindRefused, "server", err.Error(), "docs/grants.md lists what each command needs; to begin with: grant usage on schema "+postgres.Ident(schema))
 		x.skip("the server does not answer", inside[1:]...)

@@ -30,15 +30,26 @@ type Facts struct {
 	HasHistory bool
 	// HasSide says that there is a schema of the journal's name; ReadSide finds what is in it.
 	HasSide bool
+	Reach   Reach // where it was asked for
 }
 
-// ReadFacts asks for all facts in one round trip. schema may be empty; schemas are the managed ones; side is the journal's.
+// Place is where a run looks for what is its own.
+type Place struct {
+	Schema string   // of the history table; "": the session's first
+	Others []string // the managed schemas
+	Table  string
+	Side   string // the schema of journal and side tables
+	// Reach asks besides what a Glance may look at.
+	Reach bool
+}
+
+// ReadFacts asks for all facts in one round trip.
 //
 // It is the first query of a fresh backend, whose caches are empty, so that every function it names costs a look into
 // the catalogs: what the server has told at the connection's start is not asked again, keywords of SQL stand in for
 // functions, and to_regclass and to_regnamespace for joins. Together with COPY for the history this is a third of a run with nothing to do.
-func (c *Conn) ReadFacts(ctx context.Context, schema string, schemas []string, table, side string) (Facts, error) {
-	q := c.askFacts(schema, schemas, table, side)
+func (c *Conn) ReadFacts(ctx context.Context, p Place) (Facts, error) {
+	q := c.askFacts(p)
 	rows, err := c.query(ctx, q.sql)
 	if err != nil {
 		return Facts{}, err
@@ -48,8 +59,8 @@ func (c *Conn) ReadFacts(ctx context.Context, schema string, schemas []string, t
 
 // FactsBehind reads the facts if nobody holds the advisory lock of that key, and which of the schemas in look are empty
 // (see SchemaEmpty). All of it is as it was after the holder before had ended; free says whether there was none.
-func (c *Conn) FactsBehind(ctx context.Context, key int64, schema string, schemas []string, table, side string, look []string) (f Facts, empty map[string]bool, free bool, err error) {
-	q := c.askFacts(schema, schemas, table, side)
+func (c *Conn) FactsBehind(ctx context.Context, key int64, p Place, look []string) (f Facts, empty map[string]bool, free bool, err error) {
+	q := c.askFacts(p)
 	sql := fmt.Sprintf("select pg_catalog.pg_try_advisory_xact_lock(%d); %s", key, q.sql)
 	for _, s := range look {
 		sql += "; " + schemaEmpty(s)
@@ -80,27 +91,31 @@ type factsQuery struct {
 	facts func(row []*string) (Facts, error)
 }
 
-func (c *Conn) askFacts(schema string, schemas []string, table, side string) factsQuery {
-	f := Facts{Schema: schema}
-	place := Literal(Qualified(schema, table))
-	if schema == "" {
-		place = "pg_catalog.quote_ident(current_schema) || " + Literal("."+Ident(table))
-	} else if !slices.Contains(schemas, schema) {
-		schemas = append([]string{schema}, schemas...)
+func (c *Conn) askFacts(p Place) factsQuery {
+	f := Facts{Schema: p.Schema}
+	place := Literal(Qualified(p.Schema, p.Table))
+	if p.Schema == "" {
+		place = "pg_catalog.quote_ident(current_schema) || " + Literal("."+Ident(p.Table))
+	} else if !slices.Contains(p.Others, p.Schema) {
+		p.Others = append([]string{p.Schema}, p.Others...)
 	}
-	sql := "select current_user, current_catalog, current_schema, pg_catalog.current_setting('search_path'), pg_catalog.to_regclass(" + place + ") is not null, pg_catalog.to_regnamespace(" + Literal(Ident(side)) + ") is not null"
-	for _, s := range schemas {
+	table := "pg_catalog.to_regclass(" + place + ")"
+	sql := "select current_user, current_catalog, current_schema, pg_catalog.current_setting('search_path'), " + table + " is not null, pg_catalog.to_regnamespace(" + Literal(Ident(p.Side)) + ") is not null"
+	for _, s := range p.Others {
 		sql += ", pg_catalog.to_regnamespace(" + Literal(Ident(s)) + ") is not null"
+	}
+	if p.Reach {
+		sql += ", " + Journal{Schema: p.Side}.reach(table)
 	}
 	told, more := c.told(&f)
 	return factsQuery{sql: sql + more, facts: func(row []*string) (Facts, error) {
-		err := f.read(row, schema, schemas, told)
+		err := f.read(row, p, told)
 		return f, err
 	}}
 }
 
-// read takes over what was answered for schema and the managed schemas; told says that the server has told the rest.
-func (f *Facts) read(r []*string, schema string, schemas []string, told bool) (err error) {
+// read takes over what was answered for the place; told says that the server has told the rest.
+func (f *Facts) read(r []*string, p Place, told bool) (err error) {
 	f.User, f.Database, f.SearchPath, f.HasHistory = *r[0], *r[1], *r[3], *r[4] == "t"
 	f.HasSide = *r[5] == "t"
 	current := ""
@@ -108,18 +123,23 @@ func (f *Facts) read(r []*string, schema string, schemas []string, told bool) (e
 		current = *r[2]
 	}
 	r = r[6:]
-	for i, s := range schemas {
+	for i, s := range p.Others {
 		if *r[i] == "t" {
 			f.Existing = append(f.Existing, s)
 		}
 	}
-	if schema == "" {
+	if p.Schema == "" {
 		f.Schema = cmp.Or(current, f.SearchPath)
 		if current != "" && !slices.Contains(f.Existing, f.Schema) {
 			f.Existing = append(f.Existing, f.Schema)
 		}
 	}
-	if r = r[len(schemas):]; !told {
+	if r = r[len(p.Others):]; p.Reach {
+		if r, err = f.Reach.read(r); err != nil {
+			return err
+		}
+	}
+	if !told {
 		f.Version, f.InRecovery, f.ReadOnly = *r[0], *r[2] == "t", *r[3] == "on"
 		f.VersionNum, err = strconv.Atoi(*r[1])
 	}

@@ -19,7 +19,7 @@ func TestFactsOfTheServer(t *testing.T) {
 	role, url := db.Role(t, "")
 	db.Exec(t, "create role app_"+role+" in role pg_monitor; grant app_"+role+" to "+role)
 	t.Cleanup(func() { db.Exec(t, "drop role app_"+role) })
-	f, err := open(t, url, postgres.Options{Role: "app_" + role}).ReadFacts(t.Context(), "", nil, "history", "skein")
+	f, err := open(t, url, postgres.Options{Role: "app_" + role}).ReadFacts(t.Context(), postgres.Place{Table: "history", Side: "skein"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -35,7 +35,7 @@ func TestFactsOfTheServer(t *testing.T) {
 	}
 	frozen := pgtest.New(t)
 	frozen.Exec(t, "do $$ begin execute format('alter database %I set default_transaction_read_only = on', current_database()); end $$")
-	if f, err := open(t, frozen.URL, postgres.Options{}).ReadFacts(t.Context(), "", nil, "history", "skein"); err != nil || !f.ReadOnly || f.InRecovery {
+	if f, err := open(t, frozen.URL, postgres.Options{}).ReadFacts(t.Context(), postgres.Place{Table: "history", Side: "skein"}); err != nil || !f.ReadOnly || f.InRecovery {
 		t.Errorf("a read-only database: %+v, %v", f, err)
 	}
 }
@@ -63,7 +63,7 @@ func TestFactsOfSchemas(t *testing.T) {
 			t.Parallel()
 			conn := open(t, db.URL, postgres.Options{})
 			run(t, conn, "select set_config('search_path', "+postgres.Literal(c.path)+", false)")
-			f, err := conn.ReadFacts(t.Context(), c.schema, c.managed, "flyway_schema_history", "skein")
+			f, err := conn.ReadFacts(t.Context(), postgres.Place{Schema: c.schema, Others: c.managed, Table: "flyway_schema_history", Side: "skein"})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -94,7 +94,7 @@ func TestFactsOfTheHistorysPlace(t *testing.T) {
 				db := pgtest.New(t)
 				db.Exec(t, strings.ReplaceAll(sql, "NAME", postgres.Ident(name)))
 				conn := open(t, db.URL, postgres.Options{})
-				f, err := conn.ReadFacts(t.Context(), "", nil, name, "skein")
+				f, err := conn.ReadFacts(t.Context(), postgres.Place{Table: name, Side: "skein"})
 				if err != nil || f.HasHistory != (kind != "") {
 					t.Fatalf("history %t, %v; want %q", f.HasHistory, err, kind)
 				}

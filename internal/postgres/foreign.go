@@ -11,10 +11,12 @@ import (
 	"github.com/skein-db/skein/adoption"
 )
 
+const beginReadOnly = "begin transaction isolation level repeatable read read only"
+
 // BeginReadOnly begins a transaction that sees one moment and in which the server lets nothing be written. It is a
 // transaction and not a setting of the session because a pooler may lend the session to others.
 func (c *Conn) BeginReadOnly(ctx context.Context) error {
-	return c.Exec(ctx, "begin transaction isolation level repeatable read read only", nil)
+	return c.Exec(ctx, beginReadOnly, nil)
 }
 
 // lookalikes finds, by their columns, tables that hold the history of a tool, in schemas that are not the system's.

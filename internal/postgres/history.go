@@ -25,6 +25,8 @@ var Columns = []string{
 	"installed_by", "installed_on", "execution_time", "success",
 }
 
+var columnList = `"` + strings.Join(Columns, `", "`) + `"`
+
 func (h History) name() string { return Qualified(h.Schema, h.Table) }
 
 // CreateSQL lists the statements that make the table; they belong into one transaction.
@@ -108,11 +110,11 @@ func (h History) AlignSQL(rank int, description string, t migration.Type, checks
 // history table gives a *ShapeError.
 func (c *Conn) ReadHistory(ctx context.Context, h History) ([]migration.Row, error) {
 	// COPY tells the same as a query at half the price: no plan, no description, no sort.
-	rows, err := c.historyRows(ctx, "copy "+h.name()+` ("`+strings.Join(Columns, `", "`)+`") to stdout`)
+	rows, err := c.historyRows(ctx, h.copyRows)
 	if shape, ok := errors.AsType[*ShapeError](err); ok && shape.Column == "installed_on" {
 		// initSql has changed DateStyle.
-		columns := strings.Replace(`"`+strings.Join(Columns, `", "`)+`"`, `"installed_on"`, `pg_catalog.to_char("installed_on", 'YYYY-MM-DD HH24:MI:SS.US')`, 1)
-		rows, err = c.historyRows(ctx, "copy (select "+columns+" from "+h.name()+") to stdout")
+		columns := strings.Replace(columnList, `"installed_on"`, `pg_catalog.to_char("installed_on", 'YYYY-MM-DD HH24:MI:SS.US')`, 1)
+		rows, err = c.historyRows(ctx, func(out *[]migration.Row) copied { return copyHistory("(select "+columns+" from "+h.name()+")", out) })
 	}
 	if state := sqlState(err); state == "42703" || state == "42809" { // undefined_column, wrong_object_type
 		kind, ask := c.relationKind(ctx, h.name())
@@ -130,27 +132,37 @@ func (c *Conn) ReadHistory(ctx context.Context, h History) ([]migration.Row, err
 // never touched, and costs nothing.
 const fewRows = 1024
 
-func (c *Conn) historyRows(ctx context.Context, sql string) ([]migration.Row, error) {
-	out := make([]migration.Row, 0, fewRows)
-	err := c.CopyOut(ctx, sql, func(values []string) error {
-		row, err := historyRow(values)
-		if len(out) == cap(out) {
-			out = slices.Grow(out, len(out))
-		}
-		out = append(out, row)
-		return err
-	})
-	if err != nil {
+func (c *Conn) historyRows(ctx context.Context, ask func(*[]migration.Row) copied) ([]migration.Row, error) {
+	var rows []migration.Row
+	if err := c.copyOut(ctx, "", "", ask(&rows)); err != nil {
 		return nil, err
 	}
-	slices.SortFunc(out, func(a, b migration.Row) int { return cmp.Compare(a.Rank, b.Rank) })
-	return out, nil
+	sortRows(rows)
+	return rows, nil
+}
+
+// copyRows asks for the rows in no order: see sortRows.
+func (h History) copyRows(out *[]migration.Row) copied {
+	return copyHistory(h.name()+" ("+columnList+")", out)
+}
+
+func copyHistory(what string, out *[]migration.Row) copied {
+	*out = make([]migration.Row, 0, fewRows)
+	return copied{what, len(Columns), func(values []string) error {
+		row, err := historyRow(values)
+		if len(*out) == cap(*out) {
+			*out = slices.Grow(*out, len(*out))
+		}
+		*out = append(*out, row)
+		return err
+	}}
+}
+
+func sortRows(rows []migration.Row) {
+	slices.SortFunc(rows, func(a, b migration.Row) int { return cmp.Compare(a.Rank, b.Rank) })
 }
 
 func historyRow(r []string) (migration.Row, error) {
-	if len(r) != len(Columns) {
-		return migration.Row{}, &ShapeError{Column: "installed_rank", Err: fmt.Errorf("%d values in a row", len(r))}
-	}
 	row := migration.Row{Description: r[2], Script: r[4], InstalledBy: r[6], Success: r[9] == "t"}
 	var err error
 	if row.Type, err = migration.ParseType(r[3]); err != nil {

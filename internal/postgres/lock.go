@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/skein-db/skein/migration"
 )
 
 // Lock is the migration lock: Flyway's own advisory key, so that a running Flyway and a running Skein exclude each
@@ -83,19 +85,28 @@ func (l *Lock) Yield(ctx context.Context) error {
 }
 
 // LockSession takes the advisory lock of that key for the session, unless a pooler stands between or somebody has it. free
-// says that nobody works behind the fence and, of this moment, that the condition that, in SQL, holds; "" is none.
-func (c *Conn) LockSession(ctx context.Context, key, fence int64, that string) (got, free bool, err error) {
-	sql := fmt.Sprintf("select case when pg_catalog.pg_backend_pid() operator(pg_catalog.=) %d and pg_catalog.pg_try_advisory_lock(%d) then pg_catalog.pg_try_advisory_xact_lock(%d) end",
-		c.PID(), key, fence)
-	if that != "" { // as it is when the lock is there: a transaction of another level would look before
-		sql = "begin isolation level read committed; " + sql + "; select " + that + "; commit"
+// says that nobody works behind the fence and, of this moment, that the condition that, in SQL, holds. Where that is "", the
+// history is read instead (see ReadHistory).
+func (c *Conn) LockSession(ctx context.Context, key, fence int64, that string, h History) (got, free bool, rows []migration.Row, err error) {
+	holds := true
+	lock := copied{fmt.Sprintf("(select case when pg_catalog.pg_backend_pid() operator(pg_catalog.=) %d and pg_catalog.pg_try_advisory_lock(%d) then pg_catalog.pg_try_advisory_xact_lock(%d) end)",
+		c.PID(), key, fence), 1, func(values []string) error {
+		got, free = values[0] != "", values[0] == "t"
+		return nil
+	}}
+	look := copied{"(select " + that + ", true)", 2, func(values []string) error {
+		holds = values[0] == "t"
+		return nil
+	}}
+	if that == "" {
+		look = h.copyRows(&rows)
 	}
-	rows, err := c.query(ctx, sql)
-	if err != nil {
-		return false, false, errors.Join(err, c.Rollback(context.WithoutCancel(ctx)))
+	// As it is when the lock is there: a transaction of another level would look before.
+	if err = c.copyOut(ctx, "begin isolation level read committed", "commit", lock, look); err != nil {
+		return false, false, nil, errors.Join(err, c.Rollback(context.WithoutCancel(ctx)))
 	}
-	unfenced := rows[0][0]
-	return unfenced != nil, unfenced != nil && *unfenced == "t" && (that == "" || *rows[1][0] == "t"), nil
+	sortRows(rows)
+	return got, got && free && holds, rows, nil
 }
 
 // UnlockSession gives back what LockSession has taken, and whatever else the session has locked.
@@ -103,10 +114,9 @@ func (c *Conn) UnlockSession(ctx context.Context) error {
 	return c.Exec(ctx, "select pg_catalog.pg_advisory_unlock_all()", nil)
 }
 
-// RetakeSQL takes the session's lock again after all were given back.
-func RetakeSQL(key int64) string {
-	return fmt.Sprintf("select pg_catalog.pg_try_advisory_lock(%d)", key)
-}
+// Retake is the expression that takes the session's lock again after all were given back. It belongs into a transaction
+// that has the lock too, so that nobody can come in between.
+func Retake(key int64) string { return fmt.Sprintf("pg_catalog.pg_try_advisory_lock(%d)", key) }
 
 // InTheWay reports whether the session waits for the holder of the advisory lock of that key.
 func (c *Conn) InTheWay(ctx context.Context, session int32, key int64) (bool, error) {

@@ -39,7 +39,7 @@ func cut(s string, n int) string {
 	return strings.ToValidUTF8(s[:min(n, len(s))], "")
 }
 
-func TestSearchPathSQL(t *testing.T) {
+func TestSearchPath(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	for _, c := range []struct{ schema, before, after string }{
@@ -55,8 +55,8 @@ func TestSearchPathSQL(t *testing.T) {
 	} {
 		conn := open(t, db.URL, postgres.Options{})
 		run(t, conn, "select set_config('search_path', "+postgres.Literal(c.before)+", false)")
-		if sql := postgres.SearchPathSQL(c.schema, c.before); sql != "" {
-			run(t, conn, sql)
+		if sql := postgres.SearchPath(c.schema, c.before); sql != "" {
+			run(t, conn, "select "+sql)
 		}
 		if got := ask(t, conn, "show search_path"); got != c.after {
 			t.Errorf("%s before %q makes %q, want %q", c.schema, c.before, got, c.after)

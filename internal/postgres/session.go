@@ -30,19 +30,19 @@ func resetAll(quiet bool) string {
 	return "reset all"
 }
 
-// Reset lists the statements that bring the session back from wherever a script took it. They are allowed in a
-// transaction.
-func (s Session) Reset() []string { return s.reset }
-
-// unlockAll comes last: see ResetKeeping.
-const unlockAll = "select pg_catalog.pg_advisory_unlock_all()"
-
-// ResetKeeping is Reset, for a clean session, with that advisory lock taken again for the session right after all are given
-// back. It belongs into a transaction that has the lock too, so that nobody can come in between.
-func (s Session) ResetKeeping(lock int64) []string {
-	last := len(s.reset) - 1
-	return append(slices.Clip(s.reset[:last]), fmt.Sprintf("%s, pg_catalog.pg_try_advisory_lock(%d)", s.reset[last], lock))
+// Reset lists the statements that bring the session back from wherever a script took it, and then select what is given, in
+// one with the last of them where that can be. They are allowed in a transaction.
+func (s Session) Reset(and ...string) []string {
+	switch last := len(s.reset) - 1; {
+	case len(and) == 0:
+		return s.reset
+	case s.reset[last] == unlockAll:
+		return append(slices.Clip(s.reset[:last]), unlockAll+", "+strings.Join(and, ", "))
+	}
+	return append(slices.Clip(s.reset), "select "+strings.Join(and, ", "))
 }
+
+const unlockAll = "select pg_catalog.pg_advisory_unlock_all()"
 
 // CaptureSession looks at the session after the user's statements, given as texts, have run on it. The texts are needed
 // for settings of an application's own (my.tenant), which no catalog lists. quiet says that it is as QuietSQL makes it.
@@ -203,9 +203,9 @@ func filled(statements ...string) []string {
 	return slices.DeleteFunc(statements, func(s string) bool { return s == "" })
 }
 
-// SearchPathSQL puts the default schema in front of the search path that the session had, unless it stands there
-// already (flyway.md §6.4). "" means that nothing is to be done.
-func SearchPathSQL(schema, original string) string {
+// SearchPath puts the default schema in front of the search path that the session had, unless it stands there
+// already (flyway.md §6.4). It is an expression; "" means that nothing is to be done.
+func SearchPath(schema, original string) string {
 	if original == schema || strings.HasPrefix(original, schema+",") ||
 		original == Ident(schema) || strings.HasPrefix(original, Ident(schema)+",") {
 		return ""
@@ -214,5 +214,5 @@ func SearchPathSQL(schema, original string) string {
 	if original != "" {
 		path += "," + original
 	}
-	return "select pg_catalog.set_config('search_path', " + Literal(path) + ", false)"
+	return "pg_catalog.set_config('search_path', " + Literal(path) + ", false)"
 }

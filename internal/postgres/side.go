@@ -84,40 +84,25 @@ func (e *UnreadableError) Error() string {
 // ReadSide looks whether there are side tables, and reads the pin, in two questions. A pin that the role may not read gives
 // an *UnreadableError, a layout of a newer Skein a *LayoutError.
 func (c *Conn) ReadSide(ctx context.Context, j Journal) (Side, error) {
-	readable, err := c.readable(ctx, j)
+	rows, err := c.query(ctx, "select case when "+j.usage()+" then "+maySelect(j.layout(), j.identity())+" end")
 	if err != nil {
 		return Side{}, err
 	}
-	if !readable {
+	if !isTrue(rows[0][0]) {
 		return c.unreadable(ctx, j)
 	}
 	// Two COPY in one message: a backend that has just begun takes longer to plan the query than to answer it.
 	var side Side
-	err = c.CopyOut(ctx, "copy "+j.layout()+" (version) to stdout; copy "+j.identity()+" (environment, system_identifier, cluster, database, host, pinned_by, pinned_at) to stdout",
-		func(values []string) error { return side.read(j, values) })
+	err = c.copyOut(ctx, "", "", j.copyLayout(&side), j.copyPin(&side))
 	switch {
-	case err != nil:
-		return side, err
-	case side.Layout == 0:
-		return side, &LayoutError{Schema: j.Schema, Version: "none"}
 	case side.Pin != nil && side.Pin.At.IsZero(): // initSql has changed DateStyle
-		var rows [][]*string
 		if rows, err = c.query(ctx, "select "+auditTime("pinned_at")+" from "+j.identity()); err == nil {
 			side.Pin.At, err = time.Parse(time.RFC3339Nano, *rows[0][0])
 		}
+	case err == nil && side.Layout == 0:
+		err = &LayoutError{Schema: j.Schema, Version: "none"}
 	}
 	return side, err
-}
-
-// readable reports whether layout and identity are there and the role may read them. Names are looked up by to_regclass,
-// which takes a new backend less than a query over pg_class, but fails in a schema without USAGE.
-func (c *Conn) readable(ctx context.Context, j Journal) (bool, error) {
-	may := func(table string) string {
-		return "pg_catalog.has_table_privilege(pg_catalog.to_regclass(" + Literal(table) + "), 'select')"
-	}
-	rows, err := c.query(ctx, "select case when pg_catalog.has_schema_privilege(pg_catalog.to_regnamespace("+Literal(Ident(j.Schema))+"), 'usage') then "+
-		may(j.layout())+" and "+may(j.identity())+" end")
-	return err == nil && rows[0][0] != nil && *rows[0][0] == "t", err
 }
 
 // unreadable is the Side where layout or identity is missing, or not the role's to read.
@@ -135,23 +120,23 @@ func (c *Conn) unreadable(ctx context.Context, j Journal) (Side, error) {
 	return Side{Layout: 1}, nil
 }
 
-// read takes over a row of the layout, which has one column, or of the identity.
-func (s *Side) read(j Journal, values []string) error {
-	if len(values) == 1 {
+func (j Journal) copyLayout(side *Side) copied {
+	return copied{j.layout() + " (version)", 1, func(values []string) error {
 		version, err := strconv.Atoi(values[0])
 		if err != nil || version > sideLayout {
 			return &LayoutError{Schema: j.Schema, Version: values[0]}
 		}
-		s.Layout = max(s.Layout, version)
+		side.Layout = max(side.Layout, version)
 		return nil
-	}
-	s.Pin = &migration.Pin{Identity: migration.Identity{Environment: values[0], System: values[1], Cluster: values[2], Database: values[3], Host: values[4]}, By: values[5]}
-	for _, zone := range []string{"-07", "-07:00", "-07:00:00"} {
-		if at, err := time.Parse("2006-01-02 15:04:05.999999"+zone, values[6]); err == nil {
-			s.Pin.At = at.UTC()
-		}
-	}
-	return nil
+	}}
+}
+
+func (j Journal) copyPin(side *Side) copied {
+	return copied{j.identity() + " (environment, system_identifier, cluster, database, host, pinned_by, pinned_at)", 7, func(v []string) (err error) {
+		side.Pin = &migration.Pin{Identity: migration.Identity{Environment: v[0], System: v[1], Cluster: v[2], Database: v[3], Host: v[4]}, By: v[5]}
+		side.Pin.At, err = parseInstant(v[6])
+		return err
+	}}
 }
 
 // EnsureSide makes the side tables where they are missing, or adds them to a journal of layout 1. The errors are those of
@@ -172,23 +157,19 @@ func (c *Conn) addSide(ctx context.Context, j Journal) error {
 // ReadIdentity asks the server which database this is. What the role may not ask stays empty.
 func (c *Conn) ReadIdentity(ctx context.Context) (migration.Identity, error) {
 	id := migration.Identity{Host: c.Host()}
-	rows, err := c.query(ctx, `select current_catalog, pg_catalog.has_function_privilege('pg_catalog.pg_control_system()', 'execute'),
-	pg_catalog.has_function_privilege(pg_catalog.to_regprocedure('pg_catalog.aurora_replica_status()'), 'execute')`)
+	rows, err := c.query(ctx, "select current_catalog, "+mayIdentify)
 	if err != nil {
 		return id, err
 	}
 	id.Database = *rows[0][0]
-	ask := map[bool]string{true: "system_identifier::pg_catalog.text from pg_catalog.pg_control_system()", false: "''"}[*rows[0][1] == "t"]
-	if aurora := rows[0][2]; aurora != nil && *aurora == "t" {
-		// Aurora names no cluster to SQL, and its instances change; two lists of them that share one are of the same cluster.
-		ask = "(select " + ask + "), (select pg_catalog.string_agg(server_id::pg_catalog.text, ',' order by server_id::pg_catalog.text) from pg_catalog.aurora_replica_status())"
-	}
-	rows, err = c.query(ctx, "select "+ask)
+	var may Reach
+	may.readIdentify(rows[0][1:])
+	rows, err = c.query(ctx, "select "+may.identity())
 	if err != nil {
 		return id, err
 	}
 	for i, to := range []*string{&id.System, &id.Cluster} {
-		if i < len(rows[0]) && rows[0][i] != nil {
+		if rows[0][i] != nil {
 			*to = *rows[0][i]
 		}
 	}
@@ -212,14 +193,18 @@ type Applied struct {
 }
 
 // AppliedSQL records what a row of the history is in full; the moment is the server's. A rank that was taken out of the
-// history by hand and is used again loses what was recorded of it.
-func (j Journal) AppliedSQL(a Applied) string {
+// history by hand and is used again loses what was recorded of it, unless it is known to be new.
+func (j Journal) AppliedSQL(a Applied, isNew bool) string {
 	values := []string{Literal(j.History.name()), strconv.Itoa(a.Rank)}
 	for _, text := range []string{migration.AbbreviateScript(a.Script), a.SHA256, a.Releaser, a.Release, a.Digest, a.Deployment, a.Environment} {
 		values = append(values, Literal(text))
 	}
-	return "insert into " + j.applied() + " (history, history_name, installed_rank, script, sha256, releaser, release, digest, deployment, environment) values (" +
-		j.owner() + ", " + strings.Join(values, ", ") + ") on conflict (history, installed_rank) do update set history_name = excluded.history_name, script = excluded.script, " +
+	sql := "insert into " + j.applied() + " (history, history_name, installed_rank, script, sha256, releaser, release, digest, deployment, environment) values (" +
+		j.owner() + ", " + strings.Join(values, ", ") + ")"
+	if isNew {
+		return sql
+	}
+	return sql + " on conflict (history, installed_rank) do update set history_name = excluded.history_name, script = excluded.script, " +
 		"sha256 = excluded.sha256, instant = excluded.instant, releaser = excluded.releaser, release = excluded.release, digest = excluded.digest, " +
 		"deployment = excluded.deployment, environment = excluded.environment"
 }
@@ -231,21 +216,32 @@ func (c *Conn) ReadApplied(ctx context.Context, j Journal) ([]Applied, error) {
 	if err != nil || len(allowed) == 0 || *allowed[0][0] != "t" {
 		return nil, err
 	}
-	rows, err := c.query(ctx, "select installed_rank, script, sha256, "+auditTime("instant")+", releaser, release, digest, deployment, environment from "+
-		j.applied()+" where history = "+j.owner()+" order by installed_rank")
-	if err != nil {
-		return nil, err
-	}
-	out := make([]Applied, len(rows))
-	for i, r := range rows {
-		a := Applied{Script: *r[1], SHA256: *r[2], Releaser: *r[4], Release: *r[5], Digest: *r[6], Deployment: *r[7], Environment: *r[8]}
-		if a.Rank, err = strconv.Atoi(*r[0]); err == nil {
-			a.At, err = time.Parse(time.RFC3339Nano, *r[3])
+	var out []Applied
+	err = c.copyOut(ctx, "", "", j.copyApplied(&out, auditTime("instant")))
+	return out, err
+}
+
+// copyApplied asks for the rows of the history, by rank, each with its moment written so.
+func (j Journal) copyApplied(out *[]Applied, moment string) copied {
+	return copied{"(select installed_rank, script, sha256, " + moment + ", releaser, release, digest, deployment, environment from " +
+		j.applied() + " where history = " + j.owner() + " order by installed_rank)", 9, func(v []string) error { return addApplied(out, v) }}
+}
+
+// copyAllApplied reads the whole table, in no order, and keeps the rows of the history with that oid.
+func (j Journal) copyAllApplied(out *[]Applied, history string) copied {
+	return copied{j.applied() + " (installed_rank, script, sha256, instant, releaser, release, digest, deployment, environment, history, history_name)", 11, func(v []string) error {
+		if v[9] != history {
+			return nil
 		}
-		if err != nil {
-			return nil, err
-		}
-		out[i] = a
+		return addApplied(out, v)
+	}}
+}
+
+func addApplied(out *[]Applied, v []string) (err error) {
+	a := Applied{Script: v[1], SHA256: v[2], Releaser: v[4], Release: v[5], Digest: v[6], Deployment: v[7], Environment: v[8]}
+	if a.Rank, err = strconv.Atoi(v[0]); err == nil {
+		a.At, err = parseInstant(v[3])
 	}
-	return out, nil
+	*out = append(*out, a)
+	return err
 }

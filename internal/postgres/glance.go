@@ -1,0 +1,181 @@
+package postgres
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/skein-db/skein/migration"
+)
+
+// A database that Skein knows is asked much at each run, and a backend that has just begun pays for each question with
+// more than its answer: a round trip, names to look up, a plan. So what such a database has to tell is asked for in one
+// message, by COPY, once the facts have said that the role may read all of it.
+
+// Reach is what a role may ask of a database.
+type Reach struct {
+	Known   bool   // layout, pin, journal and what is recorded of the history are there, and it may read them
+	Little  bool   // what is recorded is so little that reading all of it costs less than planning a query
+	History string // the history table's oid; "": there is none
+	Control bool   // it may ask for the system identifier
+	Aurora  bool   // the server is Aurora's, and it may ask for its instances
+}
+
+// little is what Reach.Little means, in bytes: some 200 rows.
+const little = 64 << 10
+
+// reach lists the columns that tell the Reach, with the history table by an expression that is a regclass or null. Names
+// are looked up by to_regclass, which takes a new backend less than a query over pg_class, but fails in a schema without
+// USAGE.
+func (j Journal) reach(history string) string {
+	return "case when " + j.usage() + " then case when " + maySelect(j.layout(), j.identity(), j.table(), j.applied()) +
+		" then pg_catalog.pg_relation_size(pg_catalog.to_regclass(" + Literal(j.applied()) + ")) end end, " + history + "::pg_catalog.oid, " + mayIdentify
+}
+
+// read takes over the columns of reach, and gives the rest of the row.
+func (m *Reach) read(row []*string) ([]*string, error) {
+	if m.Known = row[0] != nil; m.Known {
+		size, err := strconv.ParseInt(*row[0], 10, 64)
+		if err != nil {
+			return nil, err
+		}
+		m.Little = size <= little
+	}
+	if row[1] != nil {
+		m.History = *row[1]
+	}
+	return m.readIdentify(row[2:]), nil
+}
+
+func (j Journal) usage() string {
+	return "pg_catalog.has_schema_privilege(pg_catalog.to_regnamespace(" + Literal(Ident(j.Schema)) + "), 'usage')"
+}
+
+// maySelect says whether the tables are there and the role may read them: null or false where not.
+func maySelect(tables ...string) string {
+	each := make([]string, len(tables))
+	for i, t := range tables {
+		each[i] = "pg_catalog.has_table_privilege(pg_catalog.to_regclass(" + Literal(t) + "), 'select')"
+	}
+	return strings.Join(each, " and ")
+}
+
+// mayIdentify lists two columns: whether the role may ask for what makes an Identity.
+const mayIdentify = `pg_catalog.has_function_privilege('pg_catalog.pg_control_system()', 'execute'),
+	pg_catalog.has_function_privilege(pg_catalog.to_regprocedure('pg_catalog.aurora_replica_status()'), 'execute')`
+
+func (m *Reach) readIdentify(row []*string) []*string {
+	m.Control, m.Aurora = isTrue(row[0]), isTrue(row[1])
+	return row[2:]
+}
+
+func isTrue(value *string) bool { return value != nil && *value == "t" }
+
+// identity lists two columns: the system identifier, and the cluster.
+func (m Reach) identity() string {
+	system, cluster := "''", "''"
+	if m.Control {
+		system = "(pg_catalog.pg_control_system()).system_identifier"
+	}
+	if m.Aurora {
+		// Aurora names no cluster to SQL, and its instances change; two lists of them that share one are of the same cluster.
+		cluster = "(select pg_catalog.string_agg(server_id::pg_catalog.text, ',' order by server_id::pg_catalog.text) from pg_catalog.aurora_replica_status())"
+	}
+	return system + ", " + cluster
+}
+
+// Glance is what a database that Skein knows tells of itself.
+type Glance struct {
+	Identity migration.Identity
+	Side     Side
+	Rows     []migration.Row // the history; see ReadHistory
+	Clock    time.Time       // the server's
+	// Applied is as ReadApplied gives it; it is in a narrow one only where Reach.Little is true.
+	Applied []Applied
+
+	// What follows is in a wide one only: ReadJournal finds something; somebody in the server holds an advisory lock.
+	Journaled, Locked bool
+}
+
+// Glance asks for all of it in one message, in a session as Open makes it, of a database whose Facts say that the side
+// tables may be read. A wide one is of one moment, and leaves the read-only transaction open in which it was. nil says that
+// the database did not answer as expected, and that questions of one's own tell why.
+func (c *Conn) Glance(ctx context.Context, f Facts, j Journal, wide bool) (*Glance, error) {
+	g := &Glance{Identity: migration.Identity{Host: c.Host(), Database: f.Database}}
+	parts := []copied{
+		{"(select " + f.Reach.identity() + ", pg_catalog.clock_timestamp())", 3, func(v []string) (err error) {
+			g.Identity.System, g.Identity.Cluster = v[0], v[1]
+			g.Clock, err = parseInstant(v[2])
+			return err
+		}},
+		j.copyLayout(&g.Side), j.copyPin(&g.Side),
+	}
+	if f.HasHistory {
+		parts = append(parts, j.History.copyRows(&g.Rows))
+		switch {
+		case f.Reach.Little:
+			parts = append(parts, j.copyAllApplied(&g.Applied, f.Reach.History))
+		case wide:
+			parts = append(parts, j.copyApplied(&g.Applied, "instant"))
+		}
+	}
+	begin := ""
+	if wide {
+		begin = beginReadOnly
+		parts = append(parts,
+			copied{j.table() + " (history, statement)", 2, func([]string) error { g.Journaled = true; return nil }},
+			copied{"(select l.database, l.classid, l.objid, l.objsubid from pg_catalog.pg_lock_status() l where l.locktype = 'advisory' limit 1)", 4,
+				func([]string) error { g.Locked = true; return nil }})
+	}
+	err := c.copyOut(ctx, begin, "", parts...)
+	if err == nil && g.Side.Layout < sideLayout {
+		err = &LayoutError{Schema: j.Schema, Version: strconv.Itoa(g.Side.Layout)}
+	}
+	if err == nil {
+		sortRows(g.Rows)
+		slices.SortFunc(g.Applied, func(a, b Applied) int { return cmp.Compare(a.Rank, b.Rank) })
+		return g, nil
+	}
+	if c.Lost() || ctx.Err() != nil {
+		return nil, err
+	}
+	return nil, c.Rollback(ctx)
+}
+
+// copied is one COPY … TO STDOUT of several in a message. Their rows are told from one another by how many columns they
+// have.
+type copied struct {
+	what    string
+	columns int
+	row     func(values []string) error
+}
+
+// copyOut runs them in one message, between two statements, which may be "". Values are as in CopyOut.
+func (c *Conn) copyOut(ctx context.Context, before, after string, parts ...copied) error {
+	sql := []string{before}
+	for _, p := range parts {
+		sql = append(sql, "copy "+p.what+" to stdout")
+	}
+	return c.CopyOut(ctx, strings.Join(filled(append(sql, after)...), "; "), func(values []string) error {
+		for _, p := range parts {
+			if p.columns == len(values) {
+				return p.row(values)
+			}
+		}
+		return fmt.Errorf("a row of %d columns, which none of the tables has", len(values))
+	})
+}
+
+// parseInstant reads a timestamptz as DateStyle ISO writes it, or as auditTime does.
+func parseInstant(text string) (time.Time, error) {
+	for _, zone := range []string{"-07", "-07:00", "-07:00:00"} {
+		if at, err := time.Parse("2006-01-02 15:04:05.999999"+zone, text); err == nil {
+			return at.UTC(), nil
+		}
+	}
+	return time.Parse(time.RFC3339Nano, text)
+}
