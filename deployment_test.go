@@ -59,6 +59,29 @@ func TestAppliedInEachMode(t *testing.T) {
 	}
 }
 
+// A rank that was taken out of the history by hand, and is used again, is recorded as what it is now.
+func TestRankUsedAgain(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	files := []string{"V1__a.sql", "create table a(id int);", "V2__b.sql", "create table if not exists b(id int);"}
+	cfg := skein.Config{URL: db.URL, Source: scripts(files...), Deployment: deployed}
+	if _, err := skein.Migrate(t.Context(), cfg); err != nil {
+		t.Fatal(err)
+	}
+	db.Exec(t, "delete from flyway_schema_history where installed_rank = 2")
+	again := *deployed
+	again.Release = "again"
+	before := survey(t, db.URL, cfg)
+	cfg.Deployment, cfg.Expect = &again, &skein.Expect{Fingerprint: before.Fingerprint, HistoryHash: before.HistoryHash}
+	if _, err := skein.Migrate(t.Context(), cfg); err != nil {
+		t.Fatal(err)
+	}
+	appliedOnce(t, db, 2)
+	if got := db.Value(t, "select string_agg(release, ' ' order by installed_rank) from skein.applied"); got != "r again" {
+		t.Errorf("recorded of releases %s", got)
+	}
+}
+
 // Undo and redo give rows of their own.
 func TestAppliedAndUndone(t *testing.T) {
 	t.Parallel()

@@ -46,6 +46,7 @@ class Bench:
         self.a = a
         self.base, self.root = a.url.rsplit("/", 1)[0], pathlib.Path(tempfile.mkdtemp(prefix="skein-fleet."))
         self.wrong = []
+        self.turn, self.made = 0, []
         (self.root / "sql").mkdir()
         for i in range(1, SCRIPTS + 1):
             (self.root / "sql" / f"V{i}__t{i}.sql").write_text(script(i))
@@ -59,7 +60,7 @@ class Bench:
         return f"{self.base}/{db}"
 
     def names(self, kind):
-        return [f"{kind}_{i:04d}" for i in range(1, self.a.n + 1)]
+        return [f"{kind}_{self.turn:02d}_{i:04d}" for i in range(1, self.a.n + 1)]
 
     def server(self, fsync):
         """The databases are made without fsync, where the server is ours; what is measured has it."""
@@ -70,12 +71,21 @@ class Bench:
             os.sync()
 
     def make(self, *kinds):
+        """Copies of the templates, under new names: nothing is dropped before something is measured (docs/benchmarks.md)."""
+        self.turn += 1
         self.server("off")
         for kind in kinds:
             how = "strategy file_copy" if int(psql(self.a.url, "show server_version_num")) >= 150000 else ""
-            copies = "".join(f"drop database if exists {db};\ncreate database {db} template template_{kind} {how};\n" for db in self.names(kind))
+            self.made += self.names(kind)
+            copies = "".join(f"create database {db} template template_{kind} {how};\n" for db in self.names(kind))
             subprocess.run(["psql", "-Xq", "-v", "ON_ERROR_STOP=1", "-d", self.a.url], input="set client_min_messages = error;\n" + copies, text=True, check=True)
         self.server("on")
+
+    def drop(self):
+        """On a server that goes on without us, nothing is left behind."""
+        if not os.environ.get("BENCH_OWN"):
+            gone = "".join(f"drop database if exists {db};\n" for db in self.made + ["template_psql", "template_skein"])
+            subprocess.run(["psql", "-Xq", "-d", self.a.url], input="set client_min_messages = error;\n" + gone, text=True, check=False)
 
     def template(self, kind, known=True):
         """What the databases are copies of: known to skein, by a release that it brought, or by Flyway's table only."""
@@ -161,7 +171,10 @@ concurrency = {self.a.parallel}
         order = [(peers, xargs), (walls, lambda: runs.append(self.deploy()))]
         for turn in range(self.a.rounds):
             self.make("psql", "skein")
+            self.config(["1", "rest"], "0")
             for times, go in order if turn % 2 == 0 else reversed(order):
+                psql(self.a.url, "checkpoint")  # what the other has left to be written is not this one's
+                os.sync()
                 t = time.monotonic()
                 go()
                 times.append(time.monotonic() - t)
@@ -230,6 +243,7 @@ def main():
             getattr(b, work)()
     finally:
         shutil.rmtree(b.root)
+        b.drop()
     sys.exit(1 if b.wrong else 0)
 
 

@@ -24,6 +24,7 @@ type judge struct {
 
 	lifted map[Gate]bool // gates that are overridden
 	known  map[*TargetFacts]present
+	twins  map[database]string // production targets, by what they are: see productionTwin
 }
 
 func (j *judge) has(t *TargetFacts) present {
@@ -43,6 +44,7 @@ func newJudge(p Pipeline, environment string, rel Release, facts []TargetFacts, 
 		return nil, []Reason{{Gate: GatePipeline, Environment: environment, Text: fmt.Sprintf("the pipeline has no environment %q", environment),
 			Next: "the environments are " + list(p.names())}}
 	}
+	j.twins = p.productionDatabases(facts)
 	names := map[string]bool{}
 	for _, t := range facts {
 		switch {

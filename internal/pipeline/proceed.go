@@ -55,10 +55,10 @@ func Proceed(e Environment, r Rollout, running []string, outcomes []Outcome, hea
 			Next: "put right what they say, then go on: skein deploy " + r.Environment + " --resume (a script is mended in a new release)"})
 	}
 	for i, wave := range r.Waves {
-		var open []Work
+		var open []string
 		for _, w := range wave {
 			if !started(w) {
-				open = append(open, w)
+				open = append(open, w.Target)
 			}
 		}
 		if len(open) == 0 {
@@ -85,7 +85,7 @@ func heldTargets(r Rollout) []string {
 }
 
 // wave decides about targets of one wave that have not been started; fresh: none of it has.
-func (p Progress) wave(e Environment, r Rollout, i int, open []Work, fresh bool, running []string, health []Health, now time.Time) Progress {
+func (p Progress) wave(e Environment, r Rollout, i int, open []string, fresh bool, running []string, health []Health, now time.Time) Progress {
 	p.Wave = i
 	if i > 0 && fresh && e.Health {
 		at := slices.IndexFunc(health, func(h Health) bool { return h.Wave == i-1 })
@@ -118,10 +118,7 @@ func (p Progress) wave(e Environment, r Rollout, i int, open []Work, fresh bool,
 			return p.stop(running, reason)
 		}
 	}
-	p.State = Run
-	for _, w := range open {
-		p.Targets = append(p.Targets, w.Target)
-	}
+	p.State, p.Targets = Run, open
 	return p
 }
 

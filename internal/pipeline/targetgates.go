@@ -95,15 +95,30 @@ func (j *judge) identity(t *TargetFacts) (Reason, bool) {
 }
 
 // productionTwin finds the production target that an unpinned target is, or is a copy of.
-func (j *judge) productionTwin(t *TargetFacts) string {
-	for _, o := range j.facts {
-		e, _, ok := j.p.place(o.Environment)
-		if ok && e.Production && o.Unreachable == "" && t.Identity.System != "" && o.Identity.System == t.Identity.System &&
-			o.Identity.Cluster == t.Identity.Cluster && o.Identity.Database == t.Identity.Database {
-			return o.Environment + "/" + o.Name
+func (j *judge) productionTwin(t *TargetFacts) string { return j.twins[databaseOf(t)] }
+
+// database is what two names of one database, or a physical copy of it, have in common.
+type database struct{ system, cluster, name string }
+
+func databaseOf(t *TargetFacts) database {
+	return database{t.Identity.System, t.Identity.Cluster, t.Identity.Database}
+}
+
+// productionDatabases are the production targets that could be asked, with their names; of several the first.
+func (p Pipeline) productionDatabases(facts []TargetFacts) map[database]string {
+	production := map[string]bool{}
+	for _, e := range p.Environments {
+		production[e.Name] = e.Production
+	}
+	out := map[database]string{}
+	for i := range facts {
+		t := &facts[i]
+		is := databaseOf(t)
+		if _, known := out[is]; !known && production[t.Environment] && t.Unreachable == "" && is.system != "" {
+			out[is] = t.Environment + "/" + t.Name
 		}
 	}
-	return ""
+	return out
 }
 
 // differences compares what a pin says with what is there. What the pin leaves empty is not compared.

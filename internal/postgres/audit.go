@@ -18,30 +18,27 @@ func auditTime(column string) string {
 // of the entry is taken. It belongs into a short transaction at READ COMMITTED: who appends at the same moment waits for
 // the row of audit_head, and then goes on from what the other has written.
 func (j Journal) AuditSQL(e migration.AuditEntry) string {
-	given := []struct{ name, text string }{
-		{"who", e.Who}, {"what", e.What}, {"environment", e.Environment}, {"target", e.Target}, {"plan", e.Plan}, {"release", e.Release}, {"detail", e.Detail},
+	given := []string{e.What, e.Environment, e.Target, e.Plan, e.Release, e.Detail}
+	const moment = "pg_catalog.transaction_timestamp()"
+	// Each field is summed as its length in UTF-8 and itself. Digits, hashes and the moment are ASCII.
+	sum := []string{
+		"pg_catalog.length((o.seq + 1)::pg_catalog.text), ':', o.seq + 1", "'27:', " + auditTime(moment), measured(e.Who),
+		"pg_catalog.octet_length(pg_catalog.convert_to(session_user::pg_catalog.text, 'UTF8')), ':', session_user::pg_catalog.text",
 	}
-	values, fields := "session_user::pg_catalog.text as db_user", []string{measured("seq::pg_catalog.text"), measured(auditTime("at"))}
-	for i, g := range given {
-		values += ", " + Literal(g.text) + "::pg_catalog.text as " + g.name
-		fields = append(fields, Literal(strconv.Itoa(len(g.text))+":"+g.text))
-		if i == 0 {
-			fields = append(fields, measured("db_user"))
-		}
+	values := ""
+	for _, text := range given {
+		sum, values = append(sum, measured(text)), values+", "+Literal(text)
 	}
-	fields = append(fields, measured("previous"))
-	const columns = "seq, at, who, db_user, what, environment, target, plan, release, detail, previous"
-	return `with head as (select seq, hash from ` + j.auditHead() + ` for update),
-entry as (select seq + 1 as seq, pg_catalog.transaction_timestamp() as at, ` + values + `, hash as previous from head),
-summed as (select ` + columns + `, pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(pg_catalog.concat(` + strings.Join(fields, ", ") + `), 'UTF8')), 'hex') as hash from entry),
-moved as (update ` + j.auditHead() + ` h set seq = s.seq, hash = s.hash from summed s)
-insert into ` + j.audit() + ` (` + columns + `, hash) select ` + columns + `, hash from summed`
+	sum = append(sum, "pg_catalog.length(o.hash), ':', o.hash")
+	return `with o as (select seq, hash from ` + j.auditHead() + ` for update),
+moved as (update ` + j.auditHead() + ` h set seq = o.seq + 1, hash = pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(pg_catalog.concat(` + strings.Join(sum, ", ") + `), 'UTF8')), 'hex')
+from o returning h.seq, o.hash as previous, h.hash)
+insert into ` + j.audit() + ` (seq, at, who, db_user, what, environment, target, plan, release, detail, previous, hash)
+select seq, ` + moment + ", " + Literal(e.Who) + ", session_user" + values + `, previous, hash from moved`
 }
 
-// measured lists a text's length in UTF-8 and the text, as the hash takes each field.
-func measured(text string) string {
-	return "pg_catalog.octet_length(pg_catalog.convert_to(" + text + ", 'UTF8')), ':', " + text
-}
+// measured is a text with its length before it, as the hash takes each field.
+func measured(text string) string { return Literal(strconv.Itoa(len(text)) + ":" + text) }
 
 // ReadAudit reads the audit and its head, as of one moment, which the caller's transaction has to be.
 func (c *Conn) ReadAudit(ctx context.Context, j Journal) ([]migration.AuditEntry, migration.AuditHead, error) {

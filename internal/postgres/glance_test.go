@@ -1,0 +1,172 @@
+package postgres_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/skein-db/skein/internal/pgtest"
+	"github.com/skein-db/skein/internal/postgres"
+	"github.com/skein-db/skein/migration"
+)
+
+var (
+	known      = postgres.Journal{Schema: "skein", History: postgres.History{Schema: "public", Table: "history"}}
+	knownPlace = postgres.Place{Table: "history", Side: "skein", Reach: true}
+)
+
+// knownDB is a database with a history of three rows, of which two are recorded, and a pin.
+func knownDB(t *testing.T) *pgtest.DB {
+	t.Helper()
+	db := pgtest.New(t)
+	c := open(t, db.URL, postgres.Options{})
+	run(t, c, known.History.CreateSQL()...)
+	if err := c.EnsureSide(t.Context(), known); err != nil {
+		t.Fatal(err)
+	}
+	run(t, c, known.PinSQL(migration.Pin{Identity: migration.Identity{Environment: "qa", System: "1", Database: db.Name}, By: "ana"}))
+	for i := 1; i <= 3; i++ {
+		run(t, c, known.History.InsertSQL(migration.Row{Rank: i, Version: migration.MustVersion(itoa(int64(i))), Type: migration.TypeSQL, Script: fmt.Sprintf("V%d__s.sql", i), Success: true}))
+	}
+	for _, rank := range []int{3, 1} {
+		run(t, c, known.AppliedSQL(postgres.Applied{Rank: rank, Script: fmt.Sprintf("V%d__s.sql", rank), SHA256: "ab", Releaser: "ana", Release: "r\t1", Environment: "qa"}, true))
+	}
+	return db
+}
+
+// glance reads the facts and looks; the connection is the one that did.
+func glance(t *testing.T, db *pgtest.DB, wide bool, opt postgres.Options) (*postgres.Conn, postgres.Facts, *postgres.Glance) {
+	t.Helper()
+	c := open(t, db.URL, opt)
+	f, err := c.ReadFacts(t.Context(), knownPlace)
+	if err != nil || !f.Reach.Known {
+		t.Fatalf("facts %+v, %v", f, err)
+	}
+	g, err := c.Glance(t.Context(), f, known, wide)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c, f, g
+}
+
+// A glance tells what the questions tell that it stands for, whether little or much is recorded.
+func TestGlance(t *testing.T) {
+	t.Parallel()
+	for name, more := range map[string]string{
+		"little": "select 1",
+		"much": `insert into skein.applied (history, history_name, installed_rank, script, sha256, releaser, release, digest, deployment, environment)
+			select 1, 'another', n, 'V1__s.sql', repeat('x', 64), '', '', '', '', '' from generate_series(1, 2000) n`,
+	} {
+		for _, wide := range []bool{true, false} {
+			t.Run(fmt.Sprint(name, " ", wide), func(t *testing.T) {
+				t.Parallel()
+				db := knownDB(t)
+				db.Exec(t, more)
+				c, f, got := glance(t, db, wide, postgres.Options{})
+				if f.Reach.Little != (name == "little") {
+					t.Errorf("little: %t", f.Reach.Little)
+				}
+				if got.Clock.Sub(time.Now()).Abs() > time.Minute || got.Journaled {
+					t.Errorf("clock %s, journaled %t", got.Clock, got.Journaled)
+				}
+				if open, _ := c.InTransaction(); open != wide {
+					t.Errorf("a transaction is open: %t", open)
+				}
+				if wide && !strings.Contains(ask(t, c, "select current_setting('transaction_isolation') || current_setting('transaction_read_only')"), "repeatable readon") {
+					t.Error("it was not of one moment, or could write")
+				}
+				want := postgres.Glance{Clock: got.Clock, Locked: got.Locked}
+				var err error
+				if want.Identity, err = c.ReadIdentity(t.Context()); err != nil || want.Identity.System == "" {
+					t.Fatal(want.Identity, err)
+				}
+				if want.Side, err = c.ReadSide(t.Context(), known); err != nil || want.Side.Pin == nil {
+					t.Fatal(want.Side, err)
+				}
+				if want.Rows, err = c.ReadHistory(t.Context(), known.History); err != nil || len(want.Rows) != 3 {
+					t.Fatal(want.Rows, err)
+				}
+				if wide || f.Reach.Little {
+					if want.Applied, err = c.ReadApplied(t.Context(), known); err != nil || len(want.Applied) != 2 {
+						t.Fatal(want.Applied, err)
+					}
+				}
+				if diff := cmp.Diff(want, *got, cmp.Comparer(func(a, b migration.Version) bool { return a.Compare(b) == 0 })); diff != "" {
+					t.Errorf("-asked +seen\n%s", diff)
+				}
+			})
+		}
+	}
+}
+
+func TestGlanceSeesWorkAndLocks(t *testing.T) {
+	t.Parallel()
+	db := knownDB(t)
+	holder := open(t, db.URL, postgres.Options{})
+	run(t, holder, known.WriteSQL("V4__s.sql", migration.JournalEntry{State: migration.JournalIntent}), "select pg_advisory_lock(7)")
+	if _, _, g := glance(t, db, true, postgres.Options{}); !g.Journaled || !g.Locked {
+		t.Errorf("%+v", g)
+	}
+}
+
+// Who may not read all of it, or finds something else there, is told so, and can ask for each thing by itself.
+func TestGlanceIsNotForAll(t *testing.T) {
+	t.Parallel()
+	t.Run("privileges", func(t *testing.T) {
+		t.Parallel()
+		db := knownDB(t)
+		role, url := db.Role(t, "")
+		db.Exec(t, "grant select on history to "+role)
+		facts := func() postgres.Facts {
+			f, err := open(t, url, postgres.Options{}).ReadFacts(t.Context(), knownPlace)
+			if err != nil || !f.HasSide || f.Reach.History == "" {
+				t.Fatalf("%+v, %v", f, err)
+			}
+			return f
+		}
+		if f := facts(); f.Reach.Known {
+			t.Error("layout and identity alone are not all")
+		}
+		db.Exec(t, "grant select on all tables in schema skein to "+role)
+		if f := facts(); !f.Reach.Known {
+			t.Error("all may be read")
+		}
+		db.Exec(t, "revoke usage on schema skein from public")
+		if f := facts(); f.Reach.Known {
+			t.Error("without USAGE nothing can be read")
+		}
+		db.Exec(t, "drop table skein.applied")
+		if f := facts(); f.Reach.Known {
+			t.Error("there is a table less")
+		}
+	})
+	for name, sql := range map[string]string{
+		"no history table":  `alter table history rename column "rank" to r`,
+		"a newer layout":    "update skein.layout set version = 99",
+		"no layout":         "delete from skein.layout",
+		"a moment no clock": "alter table skein.applied alter instant type text using 'yesterday'",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			db := knownDB(t)
+			db.Exec(t, strings.ReplaceAll(sql, `"rank"`, "installed_rank"))
+			for _, wide := range []bool{true, false} {
+				c, _, g := glance(t, db, wide, postgres.Options{})
+				if open, _ := c.InTransaction(); g != nil || open {
+					t.Errorf("wide %t: %+v, a transaction is open: %t", wide, g, open)
+				}
+			}
+		})
+	}
+	t.Run("no history", func(t *testing.T) {
+		t.Parallel()
+		db := knownDB(t)
+		db.Exec(t, "drop table history")
+		if _, f, g := glance(t, db, true, postgres.Options{}); f.Reach.History != "" || g == nil || len(g.Rows)+len(g.Applied) > 0 {
+			t.Errorf("%+v, %+v", f, g)
+		}
+	})
+}
