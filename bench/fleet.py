@@ -178,6 +178,7 @@ concurrency = {self.a.parallel}
                 t = time.monotonic()
                 go()
                 times.append(time.monotonic() - t)
+            print(f"turn {turn + 1}: psql {peers[-1]:.2f} s, skein {walls[-1]:.2f} s", flush=True)
             if runs[-1]["code"]:
                 sys.exit(runs[-1]["out"])
         self.complete(f"every one of {self.a.n} databases has each script once")
