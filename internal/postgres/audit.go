@@ -30,11 +30,11 @@ func (j Journal) AuditSQL(e migration.AuditEntry) string {
 		sum, values = append(sum, measured(text)), values+", "+Literal(text)
 	}
 	sum = append(sum, "pg_catalog.length(o.hash), ':', o.hash")
-	// Where single, since a table that was never analyzed is taken to have a thousand rows: their square is worth a compiler
-	// to the server (jit), which takes a hundred times as long as all this.
-	return `with o as (select seq, hash from ` + j.auditHead() + ` where single for update),
+	// Limit 1, since a table that was never analyzed is taken to have a thousand rows: their square is worth a compiler to the
+	// server (jit), which takes a hundred times as long as all this.
+	return `with o as (select seq, hash from ` + j.auditHead() + ` limit 1 for update),
 moved as (update ` + j.auditHead() + ` h set seq = o.seq + 1, hash = pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(pg_catalog.concat(` + strings.Join(sum, ", ") + `), 'UTF8')), 'hex')
-from o where single returning h.seq, o.hash as previous, h.hash)
+from o returning h.seq, o.hash as previous, h.hash)
 insert into ` + j.audit() + ` (seq, at, who, db_user, what, environment, target, plan, release, detail, previous, hash)
 select seq, ` + moment + ", " + Literal(e.Who) + ", session_user" + values + `, previous, hash from moved`
 }
