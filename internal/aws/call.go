@@ -6,29 +6,19 @@
 package aws
 
 import (
-	"bytes"
 	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
-
-	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 
 	account "github.com/skein-db/skein/internal/secret/aws"
 )
 
 // patience is how long one call may take, with the attempts that it needs.
 const patience = 10 * time.Second
-
-// largest is what is read of an answer.
-const largest = 8 << 20
 
 // Caller makes calls for one account.
 type Caller struct {
@@ -39,15 +29,7 @@ type Caller struct {
 }
 
 // Call is one call to a service.
-type Call struct {
-	// Service is its name in signatures and addresses: "lambda", "monitoring".
-	Service string
-	Method  string // "": POST
-	Path    string // escaped; "": /
-	Query   url.Values
-	Header  map[string]string
-	Body    []byte
-}
+type Call = account.Call
 
 // Answer is what a service says to a call that it follows.
 type Answer struct {
@@ -100,36 +82,17 @@ func (c Caller) Do(ctx context.Context, call Call) (Answer, error) {
 	if err != nil {
 		return Answer{}, err
 	}
-	credentials, err := c.Account.Credentials(ctx)
+	session, err := c.Account.Session(ctx, region)
 	if err != nil {
 		return Answer{}, &NoCredentials{err}
-	}
-	target := c.Account.Endpoint(call.Service, region) + cmp.Or(call.Path, "/")
-	if len(call.Query) > 0 {
-		target += "?" + strings.ReplaceAll(call.Query.Encode(), "+", "%20")
 	}
 	now := c.Now
 	if now == nil {
 		now = time.Now
 	}
-	client, err := c.Account.Client()
-	if err != nil {
-		return Answer{}, &NoCredentials{err}
-	}
-	sum := sha256.Sum256(call.Body)
 	var before error // of the attempt before
 	for wait := 200 * time.Millisecond; ; wait *= 2 {
-		request, err := http.NewRequestWithContext(ctx, cmp.Or(call.Method, http.MethodPost), target, bytes.NewReader(call.Body))
-		if err != nil {
-			return Answer{}, fmt.Errorf("the endpoint %s cannot be used", target)
-		}
-		for name, value := range call.Header {
-			request.Header.Set(name, value)
-		}
-		if err := v4.NewSigner().SignHTTP(ctx, credentials, request, hex.EncodeToString(sum[:]), call.Service, region, now()); err != nil {
-			return Answer{}, fmt.Errorf("signing the request: %w", err)
-		}
-		answer, err := receive(client, request)
+		answer, err := attempt(ctx, session, call, now())
 		if err != nil && before != nil && ctx.Err() != nil {
 			return Answer{}, before // what the service has said says more than that the time is up
 		}
@@ -145,20 +108,15 @@ func (c Caller) Do(ctx context.Context, call Call) (Answer, error) {
 	}
 }
 
-func receive(client *http.Client, request *http.Request) (Answer, error) {
-	response, err := client.Do(request)
+func attempt(ctx context.Context, session account.Session, call Call, now time.Time) (Answer, error) {
+	said, err := session.Do(ctx, call, now)
 	if err != nil {
-		return Answer{}, fmt.Errorf("%s does not answer: %w", request.URL.Host, err)
+		return Answer{}, err
 	}
-	defer response.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(response.Body, largest))
-	if err != nil {
-		return Answer{}, fmt.Errorf("the answer broke off: %w", err)
+	date, _ := http.ParseTime(said.Header.Get("Date")) // zero where there is none
+	if said.Status < 300 {
+		return Answer{Body: said.Body, Date: date}, nil
 	}
-	date, _ := http.ParseTime(response.Header.Get("Date")) // zero where there is none
-	if response.StatusCode < 300 {
-		return Answer{Body: body, Date: date}, nil
-	}
-	kind, text := account.Said(response.Header, body)
-	return Answer{}, &Error{response.StatusCode, cmp.Or(kind, "no name"), cmp.Or(text, http.StatusText(response.StatusCode)), date}
+	kind, text := account.Said(said.Header, said.Body)
+	return Answer{}, &Error{said.Status, cmp.Or(kind, "no name"), cmp.Or(text, http.StatusText(said.Status)), date}
 }

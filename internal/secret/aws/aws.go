@@ -6,22 +6,15 @@
 package aws
 
 import (
-	"bytes"
 	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
-
-	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 
 	"github.com/skein-db/skein/internal/secret"
 )
@@ -32,9 +25,6 @@ type Account struct {
 	Env  []string // "NAME=value"
 	Home string   // holds .aws; "" for none
 }
-
-// maxAnswer bounds an answer; a secret is at most 64 KiB.
-const maxAnswer = 1 << 20
 
 // Read returns the text of a secret, named by its name or ARN. The region is the ARN's, else AWS_REGION's,
 // AWS_DEFAULT_REGION's or the profile's; AWS_ENDPOINT_URL_SECRETS_MANAGER and AWS_ENDPOINT_URL name another endpoint.
@@ -90,7 +80,7 @@ func (a Account) ask(ctx context.Context, of api, id string, question, into any)
 	if err != nil {
 		return err
 	}
-	credentials, err := a.credentials(ctx, region)
+	session, err := a.Session(ctx, region)
 	if err != nil {
 		return err
 	}
@@ -98,55 +88,25 @@ func (a Account) ask(ctx context.Context, of api, id string, question, into any)
 	if err != nil {
 		return err
 	}
-	endpoint := a.Endpoint(of.name, region)
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint+"/", bytes.NewReader(body))
-	if err != nil {
-		return fmt.Errorf("the endpoint %s cannot be used", endpoint)
-	}
-	request.Header.Set("Content-Type", "application/x-amz-json-1.1")
-	request.Header.Set("X-Amz-Target", of.target)
-	sum := sha256.Sum256(body)
-	if err := v4.NewSigner().SignHTTP(ctx, credentials, request, hex.EncodeToString(sum[:]), of.name, region, time.Now()); err != nil {
-		return fmt.Errorf("signing the request: %w", err)
-	}
-	status, header, answer, err := a.call(request)
+	answer, err := session.Do(ctx, Call{
+		Service: of.name, Body: body, Header: map[string]string{"Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": of.target},
+	}, time.Now())
 	if err != nil {
 		return err
 	}
-	if status != http.StatusOK {
-		return of.refusal(status, header, answer)
+	if answer.Status != http.StatusOK {
+		return of.refusal(answer)
 	}
-	if json.Unmarshal(answer, into) != nil {
+	if json.Unmarshal(answer.Body, into) != nil {
 		return errors.New("the answer is not JSON")
 	}
 	return nil
 }
 
-// call sends a request that must not be sent on to elsewhere.
-func (a Account) call(request *http.Request) (status int, header http.Header, body []byte, err error) {
-	client, err := a.Client()
-	if err != nil {
-		return 0, nil, nil, err
-	}
-	response, err := client.Do(request)
-	if err != nil {
-		if failed, ok := errors.AsType[*url.Error](err); ok {
-			err = failed.Err
-		}
-		return 0, nil, nil, secret.Silent(fmt.Errorf("%s does not answer: %w", request.URL.Host, err))
-	}
-	defer response.Body.Close()
-	body, err = io.ReadAll(io.LimitReader(response.Body, maxAnswer))
-	if err != nil {
-		return 0, nil, nil, secret.Silent(fmt.Errorf("the answer broke off: %w", err))
-	}
-	return response.StatusCode, response.Header, body, nil
-}
-
 // refusal words an error of the service.
-func (of api) refusal(status int, header http.Header, body []byte) error {
-	kind, text := Said(header, body)
-	text = strings.TrimSpace(cmp.Or(text, http.StatusText(status)))
+func (of api) refusal(answer Answer) error {
+	kind, text := Said(answer.Header, answer.Body)
+	text = strings.TrimSpace(cmp.Or(text, http.StatusText(answer.Status)))
 	switch kind {
 	case "ResourceNotFoundException", "ParameterNotFound":
 		return fmt.Errorf("there is no such %s in this region and account", of.thing)
@@ -155,9 +115,9 @@ func (of api) refusal(status int, header http.Header, body []byte) error {
 	}
 	err := fmt.Errorf("%s: %s", kind, text)
 	if kind == "" {
-		err = fmt.Errorf("%s (status %d)", text, status)
+		err = fmt.Errorf("%s (status %d)", text, answer.Status)
 	}
-	if Passing(status, kind) { // it is there, and has no time
+	if Passing(answer.Status, kind) { // it is there, and has no time
 		err = secret.Silent(err)
 	}
 	return err

@@ -100,7 +100,11 @@ func (a Account) webIdentity(ctx context.Context, region, file, role string) (sd
 		return sdk.Credentials{}, fmt.Errorf("the endpoint %s cannot be used", endpoint)
 	}
 	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	status, _, body, err := a.call(request)
+	client, err := a.Client()
+	if err != nil {
+		return sdk.Credentials{}, err
+	}
+	said, err := receive(client, request)
 	if err != nil {
 		return sdk.Credentials{}, err
 	}
@@ -112,8 +116,8 @@ func (a Account) webIdentity(ctx context.Context, region, file, role string) (sd
 		} `xml:"AssumeRoleWithWebIdentityResult>Credentials"`
 		Code string `xml:"Error>Code"`
 	}
-	if err := xml.Unmarshal(body, &answer); err != nil || status != http.StatusOK || answer.Credentials.AccessKeyID == "" {
-		return sdk.Credentials{}, fmt.Errorf("the role %s was not given to this web identity: %s", role, cmp.Or(answer.Code, http.StatusText(status)))
+	if err := xml.Unmarshal(said.Body, &answer); err != nil || said.Status != http.StatusOK || answer.Credentials.AccessKeyID == "" {
+		return sdk.Credentials{}, fmt.Errorf("the role %s was not given to this web identity: %s", role, cmp.Or(answer.Code, http.StatusText(said.Status)))
 	}
 	c := answer.Credentials
 	return sdk.Credentials{AccessKeyID: c.AccessKeyID, SecretAccessKey: c.SecretAccessKey, SessionToken: c.SessionToken}, nil
