@@ -6,7 +6,7 @@ ten scripts, each BEGIN … COMMIT with an insert into a history table. The two 
 own. Then one database is poisoned, and budget, resume and a killed controller are tried. What is printed was measured in
 this run; every claim is checked, and a wrong one ends the program with 1.
 """
-import argparse, concurrent.futures, json, os, pathlib, shutil, signal, statistics, subprocess, sys, tempfile, threading, time
+import argparse, concurrent.futures, json, os, pathlib, resource, shutil, signal, statistics, subprocess, sys, tempfile, threading, time
 
 SCRIPTS = 10
 
@@ -39,6 +39,16 @@ def run(cmd, cwd, env=None, kill_when=None):
     _, status, usage = os.wait4(p.pid, 0)
     p.returncode = os.waitstatus_to_exitcode(status)
     return dict(code=p.returncode, out=out, wall=time.monotonic() - t, rss=usage.ru_maxrss / 1024, killed=killed)
+
+
+def processor():
+    """Seconds of processor time that clients and, where it is ours, the server have used so far; sessions count when they have ended."""
+    mine = resource.getrusage(resource.RUSAGE_CHILDREN)
+    used = mine.ru_utime + mine.ru_stime
+    if pid := os.environ.get("BENCH_POSTMASTER"):
+        fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+        used += sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+    return used
 
 
 class Bench:
@@ -164,26 +174,32 @@ concurrency = {self.a.parallel}
     def race(self, known=True):
         self.template("psql")
         self.template("skein", known)
-        walls, peers, runs = [], [], []
+        runs, walls, cpus = [], {"psql": [], "skein": []}, {"psql": [], "skein": []}
 
         def xargs():
             subprocess.run(f"xargs -P {self.a.parallel} -I DB psql -Xq -d {self.base}/DB -f all.sql >/dev/null", shell=True, input="\n".join(self.names("psql")), text=True, cwd=self.root, check=True)
-        order = [(peers, xargs), (walls, lambda: runs.append(self.deploy()))]
+        order = [("psql", xargs), ("skein", lambda: runs.append(self.deploy()))]
         for turn in range(self.a.rounds):
             self.make("psql", "skein")
             self.config(["1", "rest"], "0")
-            for times, go in order if turn % 2 == 0 else reversed(order):
+            for tool, go in order if turn % 2 == 0 else reversed(order):
                 psql(self.a.url, "checkpoint")  # what the other has left to be written is not this one's
                 os.sync()
-                t = time.monotonic()
+                used, t = processor(), time.monotonic()
                 go()
-                times.append(time.monotonic() - t)
-            print(f"turn {turn + 1}: psql {peers[-1]:.2f} s, skein {walls[-1]:.2f} s", flush=True)
+                walls[tool].append(time.monotonic() - t)
+                time.sleep(1)  # the last sessions end
+                cpus[tool].append(processor() - used)
             if runs[-1]["code"]:
                 sys.exit(runs[-1]["out"])
         self.complete(f"every one of {self.a.n} databases has each script once")
-        w, p, rss = statistics.median(walls), statistics.median(peers), max(r["rss"] for r in runs)
-        print(f"\n{'known' if known else 'first':10}{'wall s':>9}{'x psql':>9}{'rss MB':>9}\n{'psql':10}{p:9.2f}{'1.00':>9}{'':>9}\n{'skein':10}{w:9.2f}{w / p:9.2f}{rss:9.1f}\n", flush=True)
+        rss = max(r["rss"] for r in runs)
+        print(f"\n{'known' if known else 'first':10}{'wall s':>9}{'x psql':>9}{'each turn':>20}{'cpu ms each':>13}{'x psql':>9}{'rss MB':>9}")
+        for tool, memory in ("psql", ""), ("skein", f"{rss:.1f}"):
+            w, c = statistics.median(walls[tool]), statistics.median(cpus[tool])
+            print(f"{tool:10}{w:9.2f}{w / statistics.median(walls['psql']):9.2f}{' '.join(f'{t:.1f}' for t in walls[tool]):>20}"
+                  f"{1000 * c / self.a.n:13.1f}{c / statistics.median(cpus['psql']):9.2f}{memory:>9}")
+        print(flush=True)
         self.check("controller memory under 200 MB", rss < 200, f"{rss:.0f} MB")
 
     def first(self):

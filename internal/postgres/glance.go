@@ -32,7 +32,8 @@ const little = 64 << 10
 // are looked up by to_regclass, which takes a new backend less than a query over pg_class, but fails in a schema without
 // USAGE.
 func (j Journal) reach(history string) string {
-	return "case when " + j.usage() + " then case when " + maySelect(j.layout(), j.identity(), j.table(), j.applied()) +
+	// Layout and pin came with the other two, and everybody may read them.
+	return "case when " + j.usage() + " then case when " + maySelect(j.table(), j.applied()) +
 		" then pg_catalog.pg_relation_size(pg_catalog.to_regclass(" + Literal(j.applied()) + ")) end end, " + history + "::pg_catalog.oid, " + mayIdentify
 }
 
