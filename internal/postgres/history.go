@@ -128,12 +128,12 @@ func (c *Conn) ReadHistory(ctx context.Context, h History) ([]migration.Row, err
 	return rows, err
 }
 
-// fewRows is how many rows a history may have before its list is made anew, twice as long. What is not used of it was
-// never touched, and costs nothing.
+// fewRows is how many rows a history may have before its list is made anew, twice as long. In a program that has just begun
+// what is not used of it was never touched, and costs nothing.
 const fewRows = 1024
 
 func (c *Conn) historyRows(ctx context.Context, ask func(*[]migration.Row) copied) ([]migration.Row, error) {
-	var rows []migration.Row
+	rows := make([]migration.Row, 0, fewRows)
 	if err := c.copyOut(ctx, "", "", ask(&rows)); err != nil {
 		return nil, err
 	}
@@ -147,7 +147,6 @@ func (h History) copyRows(out *[]migration.Row) copied {
 }
 
 func copyHistory(what string, out *[]migration.Row) copied {
-	*out = make([]migration.Row, 0, fewRows)
 	return copied{what, len(Columns), func(values []string) error {
 		row, err := historyRow(values)
 		if len(*out) == cap(*out) {
