@@ -38,9 +38,9 @@ func knownDB(t *testing.T) *pgtest.DB {
 }
 
 // glance reads the facts and looks; the connection is the one that did.
-func glance(t *testing.T, db *pgtest.DB, wide bool, opt postgres.Options) (*postgres.Conn, postgres.Facts, *postgres.Glance) {
+func glance(t *testing.T, db *pgtest.DB, wide bool) (*postgres.Conn, postgres.Facts, *postgres.Glance) {
 	t.Helper()
-	c := open(t, db.URL, opt)
+	c := open(t, db.URL, postgres.Options{})
 	f, err := c.ReadFacts(t.Context(), knownPlace)
 	if err != nil || !f.Reach.Known {
 		t.Fatalf("facts %+v, %v", f, err)
@@ -65,11 +65,11 @@ func TestGlance(t *testing.T) {
 				t.Parallel()
 				db := knownDB(t)
 				db.Exec(t, more)
-				c, f, got := glance(t, db, wide, postgres.Options{})
+				c, f, got := glance(t, db, wide)
 				if f.Reach.Little != (name == "little") {
 					t.Errorf("little: %t", f.Reach.Little)
 				}
-				if got.Clock.Sub(time.Now()).Abs() > time.Minute || got.Journaled {
+				if time.Until(got.Clock).Abs() > time.Minute || got.Journaled {
 					t.Errorf("clock %s, journaled %t", got.Clock, got.Journaled)
 				}
 				if open, _ := c.InTransaction(); open != wide {
@@ -107,7 +107,7 @@ func TestGlanceSeesWorkAndLocks(t *testing.T) {
 	db := knownDB(t)
 	holder := open(t, db.URL, postgres.Options{})
 	run(t, holder, known.WriteSQL("V4__s.sql", migration.JournalEntry{State: migration.JournalIntent}), "select pg_advisory_lock(7)")
-	if _, _, g := glance(t, db, true, postgres.Options{}); !g.Journaled || !g.Locked {
+	if _, _, g := glance(t, db, true); !g.Journaled || !g.Locked {
 		t.Errorf("%+v", g)
 	}
 }
@@ -154,7 +154,7 @@ func TestGlanceIsNotForAll(t *testing.T) {
 			db := knownDB(t)
 			db.Exec(t, strings.ReplaceAll(sql, `"rank"`, "installed_rank"))
 			for _, wide := range []bool{true, false} {
-				c, _, g := glance(t, db, wide, postgres.Options{})
+				c, _, g := glance(t, db, wide)
 				if open, _ := c.InTransaction(); g != nil || open {
 					t.Errorf("wide %t: %+v, a transaction is open: %t", wide, g, open)
 				}
@@ -165,7 +165,7 @@ func TestGlanceIsNotForAll(t *testing.T) {
 		t.Parallel()
 		db := knownDB(t)
 		db.Exec(t, "drop table history")
-		if _, f, g := glance(t, db, true, postgres.Options{}); f.Reach.History != "" || g == nil || len(g.Rows)+len(g.Applied) > 0 {
+		if _, f, g := glance(t, db, true); f.Reach.History != "" || g == nil || len(g.Rows)+len(g.Applied) > 0 {
 			t.Errorf("%+v, %+v", f, g)
 		}
 	})
