@@ -24,9 +24,9 @@ const module = "github.com/skein-db/skein"
 
 // carriers sign and send what others have made, or have a test of their own.
 var carriers = map[string]string{
-	"internal/aws/call.go Do":            "it sends what the functions of that package and of the Lambda function make",
 	"internal/lambda/ssm.go ssm":         "it sends what sendCommand and invocation make",
 	"internal/secret/aws/aws.go ask":     "it sends what secretsManager and parameterStore say",
+	"internal/secret/aws/call.go Do":     "it sends what ask makes, and what the functions of internal/aws and of the Lambda function do",
 	"internal/secret/aws/token.go Token": "TestToken: nothing is sent",
 	"source/s3/client.go request":        "it sends what page, versioning, begin and put make",
 	"source/s3/client.go send":           "as request",
@@ -82,20 +82,21 @@ func TestSitesAreFound(t *testing.T) {
 		"internal/new/c.go":         {Data: []byte("package n\nimport \"github.com/aws/aws-sdk-go-v2/service/sqs\"\nfunc three() { sqs.New(sqs.Options{}) }\n")},
 		"internal/new/d.go":         {Data: []byte("package n\ntype Call struct{}\nfunc none() { _ = Call{} }\n")},
 		"internal/aws/a.go":         {Data: []byte("package aws\nfunc four() { c.Do(Call{}) }\nvar none = 1\n")},
-		"internal/secret/aws/a.go":  {Data: []byte("package aws\nimport \"net/http\"\nvar five = api{}\nfunc six() { http.NewRequest() }\n")},
+		"internal/secret/aws/a.go":  {Data: []byte("package aws\nimport \"net/http\"\nvar five = api{}\nfunc six() { http.NewRequest() }\nfunc nine() { s.Do(Call{}) }\n")},
+		"internal/new/e.go":         {Data: []byte("package n\nimport account \"" + module + "/internal/secret/aws\"\nfunc ten() { do(account.Call{}) }\n")},
 		"source/s3/a.go":            {Data: []byte("package s3\nfunc seven() { c.do(call{}) }\n")},
 		"internal/lambda/a.go":      {Data: []byte("package lambda\nfunc eight() { s.ssm(1) }\n")},
 		"internal/lambda/a_test.go": {Data: []byte("package lambda\nfunc none() { s.ssm(1) }\n")},
 	})
 	want := []string{"internal/aws/a.go four", "internal/lambda/a.go eight", "internal/new/a.go one", "internal/new/b.go two", "internal/new/c.go the SDK's client github.com/aws/aws-sdk-go-v2/service/sqs",
-		"internal/secret/aws/a.go five", "internal/secret/aws/a.go six", "source/s3/a.go seven"}
+		"internal/new/e.go ten", "internal/secret/aws/a.go five", "internal/secret/aws/a.go nine", "internal/secret/aws/a.go six", "source/s3/a.go seven"}
 	if diff := cmp.Diff(want, found); diff != "" || err != nil {
 		t.Errorf("%v %s", err, diff)
 	}
 }
 
 // descriptions are the types that say what is to be asked, by the folders of their packages.
-var descriptions = map[string]string{"internal/aws": "Call", "source/s3": "call", "internal/secret/aws": "api"}
+var descriptions = map[string][]string{"internal/aws": {"Call"}, "source/s3": {"call"}, "internal/secret/aws": {"api", "Call"}}
 
 // sites lists what in the product makes a call to AWS: "file function".
 func sites(tree fs.FS) ([]string, error) {
@@ -162,9 +163,10 @@ func makes(dir string, imported map[string]string, in ast.Node) (yes bool) {
 		case *ast.CompositeLit:
 			switch typ := n.Type.(type) {
 			case *ast.Ident:
-				yes = yes || cloudy && typ.Name == descriptions[dir]
+				yes = yes || slices.Contains(descriptions[dir], typ.Name)
 			case *ast.SelectorExpr:
-				yes = yes || imported[fmt.Sprint(typ.X)] == module+"/internal/aws" && typ.Sel.Name == "Call"
+				from := strings.TrimPrefix(imported[fmt.Sprint(typ.X)], module+"/")
+				yes = yes || typ.Sel.Name == "Call" && slices.Contains(descriptions[from], "Call")
 			}
 		case *ast.CallExpr:
 			if of, ok := n.Fun.(*ast.SelectorExpr); ok {
