@@ -18,7 +18,6 @@ type judge struct {
 	back     bool
 	here     []TargetFacts // the environment's targets, in the order given
 	prior    []TargetFacts // those of the environment before
-	facts    []TargetFacts // all
 	evidence Evidence
 	now      time.Time
 
@@ -38,7 +37,7 @@ func (j *judge) has(t *TargetFacts) present {
 
 // newJudge gathers what belongs to an environment. Reasons mean that there is nothing to judge.
 func newJudge(p Pipeline, environment string, rel Release, facts []TargetFacts, evidence Evidence, now time.Time) (*judge, []Reason) {
-	j := &judge{p: p, rel: rel, from: rel, facts: facts, evidence: evidence, now: now, known: map[*TargetFacts]present{}}
+	j := &judge{p: p, rel: rel, from: rel, evidence: evidence, now: now, known: map[*TargetFacts]present{}}
 	var ok bool
 	if j.env, j.before, ok = p.place(environment); !ok {
 		return nil, []Reason{{Gate: GatePipeline, Environment: environment, Text: fmt.Sprintf("the pipeline has no environment %q", environment),

@@ -110,11 +110,11 @@ func (h History) AlignSQL(rank int, description string, t migration.Type, checks
 // history table gives a *ShapeError.
 func (c *Conn) ReadHistory(ctx context.Context, h History) ([]migration.Row, error) {
 	// COPY tells the same as a query at half the price: no plan, no description, no sort.
-	rows, err := c.historyRows(ctx, h.copyRows)
+	rows, err := c.historyRows(ctx, h.name()+" ("+columnList+")")
 	if shape, ok := errors.AsType[*ShapeError](err); ok && shape.Column == "installed_on" {
 		// initSql has changed DateStyle.
 		columns := strings.Replace(columnList, `"installed_on"`, `pg_catalog.to_char("installed_on", 'YYYY-MM-DD HH24:MI:SS.US')`, 1)
-		rows, err = c.historyRows(ctx, func(out *[]migration.Row) copied { return copyHistory("(select "+columns+" from "+h.name()+")", out) })
+		rows, err = c.historyRows(ctx, "(select "+columns+" from "+h.name()+")")
 	}
 	if state := sqlState(err); state == "42703" || state == "42809" { // undefined_column, wrong_object_type
 		kind, ask := c.relationKind(ctx, h.name())
@@ -132,9 +132,9 @@ func (c *Conn) ReadHistory(ctx context.Context, h History) ([]migration.Row, err
 // what is not used of it was never touched, and costs nothing.
 const fewRows = 1024
 
-func (c *Conn) historyRows(ctx context.Context, ask func(*[]migration.Row) copied) ([]migration.Row, error) {
+func (c *Conn) historyRows(ctx context.Context, what string) ([]migration.Row, error) {
 	rows := make([]migration.Row, 0, fewRows)
-	if err := c.copyOut(ctx, "", "", ask(&rows)); err != nil {
+	if err := c.copyOut(ctx, "", "", copyHistory(what, &rows)); err != nil {
 		return nil, err
 	}
 	sortRows(rows)
