@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/skein-db/skein/internal/lambda/lambdatest"
+	"github.com/skein-db/skein/internal/pgtest"
 )
 
 // StartMoto starts the emulator moto, which ends with the test, and gives the variables of whoever is to speak to it. .ci/templates
@@ -24,7 +24,7 @@ func StartMoto(t testing.TB) []string {
 	if program == "" {
 		t.Skip("there is no moto_server (.ci/templates makes one, or pip install 'moto[server]' and SKEIN_TEST_MOTO names it)")
 	}
-	address := lambdatest.FreeAddress(t)
+	address := pgtest.FreeAddress(t)
 	_, port, err := net.SplitHostPort(address)
 	if err != nil {
 		t.Fatal(err)

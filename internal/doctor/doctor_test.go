@@ -170,14 +170,7 @@ func TestCloudFails(t *testing.T) {
 // TestWayFails makes each failure on the way to the database.
 func TestWayFails(t *testing.T) {
 	t.Parallel()
-	closed, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	nobody := closed.Addr().String()
-	if err := closed.Close(); err != nil {
-		t.Fatal(err)
-	}
+	nobody := pgtest.FreeAddress(t)
 	mute, err := net.Listen("tcp", "127.0.0.1:0") // the kernel takes the connection, and nobody ever reads from it
 	if err != nil {
 		t.Fatal(err)

@@ -30,14 +30,13 @@ func bouncer(t testing.TB, db *pgtest.DB) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	listen := pgtest.FreeAddress(t)
+	_, listenPort, err := net.SplitHostPort(listen)
 	if err != nil {
 		t.Fatal(err)
 	}
-	listen := l.Addr().(*net.TCPAddr).Port
-	_ = l.Close()
 	ini := filepath.Join(dir, "pgbouncer.ini")
-	text := fmt.Sprintf("[databases]\n* = host=%s port=%s\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = %d\nunix_socket_dir =\nauth_type = trust\nauth_file = %s/users\npool_mode = transaction\n", host, port, listen, dir)
+	text := fmt.Sprintf("[databases]\n* = host=%s port=%s\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = %s\nunix_socket_dir =\nauth_type = trust\nauth_file = %s/users\npool_mode = transaction\n", host, port, listenPort, dir)
 	u, err := url.Parse(db.URL)
 	if err != nil {
 		t.Fatal(err)
@@ -69,7 +68,7 @@ func bouncer(t testing.TB, db *pgtest.DB) string {
 			t.Log(log.String())
 		}
 	})
-	u.Host = fmt.Sprintf("127.0.0.1:%d", listen)
+	u.Host = listen
 	if err := eventually("PgBouncer", func() (bool, error) {
 		c, err := net.Dial("tcp4", u.Host)
 		if err == nil {

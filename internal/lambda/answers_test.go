@@ -197,7 +197,7 @@ func TestOutage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	address := lambdatest.FreeAddress(t)
+	address := pgtest.FreeAddress(t)
 	late := strings.Replace(db.URL, net.JoinHostPort(target.Host, fmt.Sprint(target.Port)), address, 1)
 	f := start(t, map[string]string{"dev": late, "reader": "postgres://u:secret-word@shop.cluster-ro-abc.eu-west-1.rds.amazonaws.com/shop"}, broken, lambdatest.Options{
 		Timeout: 20 * time.Second, Env: []string{"SKEIN_LAMBDA_WAKE_TIME=2s"},

@@ -243,7 +243,7 @@ func TestReleaseOutage(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s3, dev, qa := bucketFor(t), pgtest.New(t), pgtest.New(t)
-			address := lambdatest.FreeAddress(t)
+			address := pgtest.FreeAddress(t)
 			near := *s3
 			devURL, to := dev.URL, strings.TrimPrefix(s3.Endpoint, "http://")
 			if c.away == "dev" {
@@ -305,7 +305,7 @@ func TestReleaseOutage(t *testing.T) {
 func TestSecretOutage(t *testing.T) {
 	t.Parallel()
 	dev := pgtest.New(t)
-	address := lambdatest.FreeAddress(t)
+	address := pgtest.FreeAddress(t)
 	f := start(t, nil, map[string]string{"sql/V1__a.sql": "create table a (id int);"}, lambdatest.Options{
 		Timeout: 20 * time.Second, Env: []string{"SKEIN_LAMBDA_WAKE_TIME=300ms", "AWS_ENDPOINT_URL_SECRETS_MANAGER=http://" + address},
 	})

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/url"
 	"slices"
 	"strings"
@@ -104,12 +103,7 @@ func TestConnectFailures(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	closed, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	nobody := closed.Addr().String()
-	_ = closed.Close()
+	nobody := pgtest.FreeAddress(t)
 	there := fmt.Sprintf("127.0.0.1:%d", s.Port)
 	for name, c := range map[string]struct{ url, where, state string }{
 		"wrong password":  {"postgres://postgres:canary@" + there + "/postgres", there, "28P01"},

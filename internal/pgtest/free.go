@@ -1,4 +1,4 @@
-package lambdatest
+package pgtest
 
 import (
 	"fmt"
@@ -21,6 +21,6 @@ func FreeAddress(t testing.TB) string {
 		}
 		return listener.Addr().String()
 	}
-	t.Fatal("lambdatest: no port is free")
+	t.Fatal("pgtest: no port is free")
 	return ""
 }
