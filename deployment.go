@@ -83,8 +83,7 @@ func (r *run) audit(ctx context.Context, what, plan string, d detail) error {
 		return nil
 	}
 	// The steps' own commits bring it to disk, if there are any; if there are none, nothing has happened.
-	if err := r.conn.Exec(ctx, auditing+"set local synchronous_commit to off;"+r.auditSQL(what, plan, d)+"; commit", nil); err != nil {
-		_ = r.conn.Rollback(ctx) // the first error is the one to tell
+	if err := r.appendEntry(ctx, "set local synchronous_commit to off;", r.entry(what, plan, d)); err != nil {
 		return r.sideError(err)
 	}
 	r.audited, r.auditedPlan = what, plan
@@ -94,7 +93,54 @@ func (r *run) audit(ctx context.Context, what, plan string, d detail) error {
 // auditing begins a transaction in which a row may be appended to the audit.
 const auditing = "begin isolation level read committed;"
 
-func (r *run) auditSQL(what, plan string, d detail) string {
+// chain is the audit's last row, as it was read under a lock of the session: of a short run nearly always the one after
+// which its own rows go.
+type chain struct {
+	migration.AuditHead
+	login string    // session_user
+	clock time.Time // the server's; zero: nothing is known
+	asked time.Time // ours then
+}
+
+// chainHolds is for how long the server's clock is told by ours.
+const chainHolds = time.Minute
+
+// next completes the entry to be the one after the last; false: it is for the server to do.
+func (c *chain) next(e migration.AuditEntry) (migration.AuditEntry, bool) {
+	since := time.Since(c.asked)
+	if c.clock.IsZero() || since > chainHolds {
+		return e, false
+	}
+	e.Seq, e.Previous, e.DBUser, e.At = c.Seq+1, c.Hash, c.login, c.clock.Add(since).Truncate(time.Microsecond)
+	e.Hash = e.Sum()
+	return e, true
+}
+
+// appendEntry appends the entry to the audit, in a transaction that begins with setting, which may be "".
+func (r *run) appendEntry(ctx context.Context, setting string, e migration.AuditEntry) error {
+	appended := int64(0)
+	do := func(sql string) error {
+		err := r.conn.Exec(ctx, auditing+setting+sql+"; commit", func(res postgres.Result) { appended += res.Rows })
+		if err != nil {
+			_ = r.conn.Rollback(ctx) // the first error is the one to tell
+		}
+		return err
+	}
+	if whole, ok := r.place.chain.next(e); ok {
+		if err := do(r.journal().AuditAfterSQL(whole)); err != nil {
+			return err
+		}
+		if appended > 0 {
+			r.place.chain.AuditHead = migration.AuditHead{Seq: whole.Seq, Hash: whole.Hash}
+			return nil
+		}
+		r.place.chain = chain{} // another row has come in between
+	}
+	return do(r.journal().AuditSQL(e))
+}
+
+// entry is what is to be said in the audit; number, moment, user and hashes are left.
+func (r *run) entry(what, plan string, d detail) migration.AuditEntry {
 	by := r.deployment()
 	if by.ID != "" {
 		d["deployment"] = by.ID
@@ -106,10 +152,10 @@ func (r *run) auditSQL(what, plan string, d detail) string {
 	e := json.NewEncoder(&text)
 	e.SetEscapeHTML(false)
 	_ = e.Encode(d) // it holds texts, numbers and lists of them, which can all be written
-	return r.journal().AuditSQL(migration.AuditEntry{
+	return migration.AuditEntry{
 		Who: by.Releaser, What: what, Environment: by.Environment, Target: r.facts.Database + " " + r.history.Schema + "." + r.history.Table,
 		Plan: plan, Release: by.Release, Detail: strings.TrimSuffix(text.String(), "\n"),
-	})
+	}
 }
 
 // ended appends how the command ended, if it was begun in the audit. That this fails is told as a warning: what the command
@@ -133,8 +179,7 @@ func (r *run) ended(ctx context.Context, err error, d detail) {
 	}
 	what := r.audited + " ended"
 	r.audited = ""
-	if err := r.conn.Exec(ctx, auditing+r.auditSQL(what, r.auditedPlan, d)+"; commit", nil); err != nil {
-		_ = r.conn.Rollback(ctx) // the first error is the one to tell
+	if err := r.appendEntry(ctx, "", r.entry(what, r.auditedPlan, d)); err != nil {
 		r.warn(Warning{Text: "how it ended could not be written into the audit: " + firstLine(err)})
 	}
 }

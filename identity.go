@@ -23,6 +23,7 @@ type locality struct {
 	asked    bool // the server was asked
 	identity Identity
 	free     int // of the ranks from here on the side tables know nothing; 0: not known
+	chain    chain
 }
 
 // environment is the one that was selected.
@@ -84,32 +85,6 @@ func (r *run) identify(ctx context.Context, conn *postgres.Conn) error {
 	id.Environment = r.cfg.environment()
 	r.place.identity, r.place.asked = id, true
 	return nil
-}
-
-// glances reports whether the run is to know at once all that a Glance tells, in a session on which nothing else has run.
-func (r *run) glances() bool {
-	return r.cfg.instead == nil && r.cfg.InitSQL == "" && (r.cfg.surveys || r.cfg.Deployment != nil || r.cfg.expecting())
-}
-
-// glance asks a database that Skein knows where this is and what its history holds; nil: not this one, or not so.
-func (r *run) glance(ctx context.Context, wide bool) (*postgres.Glance, error) {
-	if !r.facts.Reach.Known {
-		return nil, nil
-	}
-	g, err := r.conn.Glance(ctx, r.facts, r.journal(), wide)
-	if err != nil || g == nil {
-		return nil, r.wrap(err)
-	}
-	r.place = locality{read: true, side: g.Side, asked: true, identity: g.Identity}
-	r.place.identity.Environment = r.cfg.environment()
-	r.rows, r.prefetched = g.Rows, true
-	if r.facts.HasHistory && (wide || r.facts.Reach.Little) {
-		r.place.free = 1
-		if n := len(g.Applied); n > 0 {
-			r.place.free = g.Applied[n-1].Rank + 1
-		}
-	}
-	return g, nil
 }
 
 // errMisplaced marks the refusal of a database that is not the one that was meant.

@@ -20,7 +20,16 @@ import (
 // SQL, holds under the lock. Else it waits for it like acquire, and whatever was read before may be old. Where that is "",
 // the history is read under the lock in any case.
 func (r *run) acquireFor(ctx context.Context, plan migration.Plan, that string) error {
-	if r.lock == nil && !r.inSession && r.fitsInSession(plan) {
+	fits := r.lock == nil && r.fitsInSession(plan)
+	switch {
+	case r.inSession && fits:
+		return nil // since before the history was read
+	case r.inSession:
+		r.inSession = false
+		if err := r.conn.UnlockSession(ctx); err != nil {
+			return r.wrap(err)
+		}
+	case fits:
 		if err := r.holdInSession(ctx, that); err != nil || r.inSession {
 			return err
 		}
@@ -54,6 +63,19 @@ func (r *run) holdInSession(ctx context.Context, that string) error {
 // fitsInSession reports whether the plan is one of a few small scripts, with nothing else between them that resets the
 // session, and nothing that initSql may have locked.
 func (r *run) fitsInSession(plan migration.Plan) bool {
+	if !r.small(plan) {
+		return false
+	}
+	for i := range plan.Steps {
+		if !r.accompanies(r.newStep(plan, i)) {
+			return false
+		}
+	}
+	return true
+}
+
+// small is fitsInSession before any of the scripts is cut.
+func (r *run) small(plan migration.Plan) bool {
 	if r.cfg.instead != nil || !r.facts.HasHistory || len(r.callbacks) > 0 || r.cfg.InitSQL != "" || r.cfg.KeepSessionState ||
 		len(plan.Steps) == 0 || len(plan.Steps) > sliceSteps {
 		return false
@@ -65,15 +87,7 @@ func (r *run) fitsInSession(plan migration.Plan) bool {
 	for _, s := range plan.Steps {
 		bytes += len(s.Script.Text)
 	}
-	if bytes > sliceBytes {
-		return false // before any of it is cut
-	}
-	for i := range plan.Steps {
-		if !r.accompanies(r.newStep(plan, i)) {
-			return false
-		}
-	}
-	return true
+	return bytes <= sliceBytes
 }
 
 // leaveSession gives the lock back and takes it in the usual way.

@@ -17,9 +17,15 @@ import (
 
 // locks counts the connections that a run makes for the lock, and not those by which it looks, when it takes long, who waits.
 func locks(db *pgtest.DB, cfg skein.Config) (skein.Config, *atomic.Int32) {
-	n := &atomic.Int32{}
-	cfg.Connection = func(context.Context) (*pgx.ConnConfig, error) {
-		to, err := pgx.ParseConfig(db.URL)
+	cfg.Connection = func(context.Context) (*pgx.ConnConfig, error) { return pgx.ParseConfig(db.URL) }
+	return locksOf(cfg)
+}
+
+// locksOf is locks for settings that have a Connection.
+func locksOf(cfg skein.Config) (skein.Config, *atomic.Int32) {
+	n, connection := &atomic.Int32{}, cfg.Connection
+	cfg.Connection = func(ctx context.Context) (*pgx.ConnConfig, error) {
+		to, err := connection(ctx)
 		if err == nil {
 			to.AfterConnect = func(_ context.Context, c *pgconn.PgConn) error {
 				if c.ParameterStatus("application_name") == "skein/lock" {

@@ -75,7 +75,7 @@ func (r *run) pin(ctx context.Context, opt PinOptions, result *PinResult) error 
 	if b := result.Before; b != nil {
 		before["before"] = "environment " + b.Environment + ", " + b.String()
 	}
-	sql := auditing + r.journal().PinSQL(migration.Pin{Identity: result.Identity, By: by}) + ";" + r.auditSQL("pin", "", before) + "; commit"
+	sql := auditing + r.journal().PinSQL(migration.Pin{Identity: result.Identity, By: by}) + ";" + r.journal().AuditSQL(r.entry("pin", "", before)) + "; commit"
 	if err := r.conn.Exec(ctx, sql, nil); err != nil {
 		_ = r.conn.Rollback(ctx) // the first error is the one to tell
 		return r.sideError(err)

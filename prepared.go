@@ -19,6 +19,7 @@ type Prepared struct {
 	apart            bool // callbacks have a source of their own
 	texts            migration.Texts
 	cuts             sync.Map // cutKey → *cut
+	met              sync.Map // whereabouts → *acquaintance
 }
 
 // Prepare loads the scripts of Source and CallbackSource. Its errors are those of Migrate about scripts that cannot be

@@ -148,10 +148,7 @@ func (r *run) look(ctx, connecting context.Context) error {
 	if err := r.connect(connecting); err != nil {
 		return err
 	}
-	if err := r.survey(ctx); err != nil {
-		return err
-	}
-	if _, err := r.glance(ctx, false); err != nil {
+	if _, err := r.meet(ctx, false); err != nil {
 		return err
 	}
 	if err := r.located(ctx); err != nil || r.prefetched {

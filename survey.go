@@ -93,10 +93,7 @@ func (r *run) surveyed(ctx context.Context, result *SurveyResult, decide planner
 	if err := r.connect(ctx); err != nil {
 		return err
 	}
-	if err := r.survey(ctx); err != nil { // before the transaction, whose being read only says nothing of the database
-		return err
-	}
-	seen, err := r.glance(ctx, true)
+	seen, err := r.meet(ctx, true) // before the transaction, whose being read only says nothing of the database
 	if err == nil && seen == nil {
 		err = r.conn.BeginReadOnly(ctx)
 	}
@@ -123,6 +120,7 @@ func (r *run) surveyed(ctx context.Context, result *SurveyResult, decide planner
 	plan, _, err := r.plan(ctx, decide)
 	if result.Blocked = err; err == nil {
 		result.Steps, result.Fingerprint, result.Warnings = plan.Steps, plan.Fingerprint, plan.Warnings
+		r.remember(plan)
 	}
 	if seen == nil || seen.Journaled {
 		if result.Unfinished, err = r.unfinished(ctx, result.Entries); err != nil {

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -37,6 +38,26 @@ moved as (update ` + j.auditHead() + ` h set seq = o.seq + 1, hash = pg_catalog.
 from o returning h.seq, o.hash as previous, h.hash)
 insert into ` + j.audit() + ` (seq, at, who, db_user, what, environment, target, plan, release, detail, previous, hash)
 select seq, ` + moment + ", " + Literal(e.Who) + ", session_user" + values + `, previous, hash from moved`
+}
+
+// AuditAfterSQL appends the entry, which is whole, if the one before it is still the last: else it is an INSERT of no
+// rows. It costs a third of what AuditSQL does, for which the server puts the hash together.
+func (j Journal) AuditAfterSQL(e migration.AuditEntry) string {
+	values := ""
+	for _, text := range []string{e.At.UTC().Format("2006-01-02 15:04:05.999999Z07:00"), e.Who, e.DBUser, e.What, e.Environment, e.Target, e.Plan, e.Release, e.Detail, e.Previous, e.Hash} {
+		values += ", " + Literal(text)
+	}
+	return fmt.Sprintf(`with moved as (update %[1]s set seq = %[2]d, hash = %[3]s where seq operator(pg_catalog.=) %[4]d and hash operator(pg_catalog.=) %[5]s returning seq)
+insert into %[6]s (seq, at, who, db_user, what, environment, target, plan, release, detail, previous, hash) select seq%[7]s from moved`,
+		j.auditHead(), e.Seq, Literal(e.Hash), e.Seq-1, Literal(e.Previous), j.audit(), values)
+}
+
+func (j Journal) copyHead(head *migration.AuditHead) copied {
+	return copied{j.auditHead() + " (seq, hash)", 2, func(v []string) (err error) {
+		head.Hash = v[1]
+		head.Seq, err = strconv.ParseInt(v[0], 10, 64)
+		return err
+	}}
 }
 
 // measured is a text with its length before it, as the hash takes each field.

@@ -176,6 +176,9 @@ func (c *Conn) Hosts() []string {
 // User is who logged in.
 func (c *Conn) User() string { return c.cfg.User }
 
+// Database is where the login led.
+func (c *Conn) Database() string { return c.cfg.Database }
+
 // PID is the backend's process id.
 func (c *Conn) PID() uint32 { return c.pg.PID() }
 

@@ -17,6 +17,7 @@ func TestOwnStatementsCostLittle(t *testing.T) {
 	c := open(t, knownDB(t).URL, postgres.Options{})
 	for name, sql := range map[string]string{
 		"audit":    known.AuditSQL(migration.AuditEntry{Who: "ana", What: "migrate", Detail: `{"from":"1"}`}),
+		"after":    known.AuditAfterSQL(migration.AuditEntry{Seq: 1, Who: "ana", What: "migrate", Detail: `{"from":"1"}`}),
 		"recorded": known.AppliedSQL(postgres.Applied{Rank: 9}, false),
 		"new":      known.AppliedSQL(postgres.Applied{Rank: 9}, true),
 		"journal":  known.WriteSQL("V1__a.sql", migration.JournalEntry{}),

@@ -3,6 +3,7 @@ package postgres
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -25,8 +26,11 @@ type Reach struct {
 	Aurora  bool   // the server is Aurora's, and it may ask for its instances
 }
 
-// little is what Reach.Little means, in bytes: some 200 rows.
-const little = 64 << 10
+// What Reach.Little means, in bytes and rows.
+const (
+	little     = 64 << 10
+	littleRows = 200
+)
 
 // reach lists the columns that tell the Reach, with the history table by an expression that is a regclass or null. Names
 // are looked up by to_regclass, which takes a new backend less than a query over pg_class, but fails in a schema without
@@ -91,6 +95,7 @@ func (m Reach) identity() string {
 
 // Glance is what a database that Skein knows tells of itself.
 type Glance struct {
+	Facts    Facts // as they were given; with Look.Again as they are
 	Identity migration.Identity
 	Side     Side
 	Rows     []migration.Row // the history; see ReadHistory
@@ -100,39 +105,60 @@ type Glance struct {
 
 	// What follows is in a wide one only: ReadJournal finds something; somebody in the server holds an advisory lock.
 	Journaled, Locked bool
+	// What follows is there with Look.Lock only. Got says that the session has the lock, Free that nobody works behind the
+	// fence either. All else was read after that.
+	Got, Free bool
+	Login     string              // session_user
+	Head      migration.AuditHead // of the audit
+}
+
+// Look says how to look. The zero Look is a narrow one, for a run; a wide one is for a survey.
+type Look struct {
+	// Wide is of one moment, and leaves the read-only transaction open in which it was.
+	Wide bool
+	// Again says that the facts are not of this connection but of one before it, or of a database that may be like this one,
+	// for that place. What is not so makes no Glance.
+	Again *Place
+	// Lock and Fence are the keys of locks: the first is taken for the session, as LockSession does. They need Again.
+	Lock, Fence int64
 }
 
 // Glance asks for all of it in one message, in a session as Open makes it, of a database whose Facts say that the side
-// tables may be read. A wide one is of one moment, and leaves the read-only transaction open in which it was. nil says that
-// the database did not answer as expected, and that questions of one's own tell why.
-func (c *Conn) Glance(ctx context.Context, f Facts, j Journal, wide bool) (*Glance, error) {
-	g := &Glance{Identity: migration.Identity{Host: c.Host(), Database: f.Database}}
-	parts := []copied{
-		{"(select " + f.Reach.identity() + ", pg_catalog.clock_timestamp())", 3, func(v []string) (err error) {
-			g.Identity.System, g.Identity.Cluster = v[0], v[1]
-			g.Clock, err = parseInstant(v[2])
-			return err
-		}},
-		j.copyLayout(&g.Side), j.copyPin(&g.Side),
+// tables may be read. nil says that the database did not answer as expected, and that questions of one's own tell why.
+// Then no lock is held and no transaction open.
+func (c *Conn) Glance(ctx context.Context, f Facts, j Journal, how Look) (*Glance, error) {
+	g := &Glance{Facts: f, Identity: migration.Identity{Host: c.Host(), Database: f.Database}}
+	where := j.copyIdentity(g)
+	if how.Again != nil {
+		if told, _ := c.told(&g.Facts); !told {
+			return nil, nil // more would have to be asked
+		}
+		where = c.copyAgain(g, j, how)
 	}
+	parts := []copied{where, j.copyLayout(&g.Side), j.copyPin(&g.Side)}
 	if f.HasHistory {
 		parts = append(parts, j.History.copyRows(&g.Rows))
 		switch {
 		case f.Reach.Little:
-			parts = append(parts, j.copyAllApplied(&g.Applied, f.Reach.History))
-		case wide:
+			parts = append(parts, j.copyAllApplied(g))
+		case how.Wide:
 			parts = append(parts, j.copyApplied(&g.Applied, "instant"))
 		}
 	}
-	begin := ""
-	if wide {
+	begin, end := "", ""
+	switch {
+	case how.Wide:
 		begin = beginReadOnly
 		parts = append(parts,
 			copied{j.table() + " (history, statement)", 2, func([]string) error { g.Journaled = true; return nil }},
 			copied{"(select l.database, l.classid, l.objid, l.objsubid from pg_catalog.pg_lock_status() l where l.locktype = 'advisory' limit 1)", 4,
 				func([]string) error { g.Locked = true; return nil }})
+	case how.Lock != 0:
+		// As it is when the lock is there: a transaction of another level would look before.
+		begin, end = "begin isolation level read committed", "commit"
+		parts = append(parts, j.copyHead(&g.Head))
 	}
-	err := c.copyOut(ctx, begin, "", parts...)
+	err := c.copyOut(ctx, begin, end, parts...)
 	if err == nil && g.Side.Layout < sideLayout {
 		err = &LayoutError{Schema: j.Schema, Version: strconv.Itoa(g.Side.Layout)}
 	}
@@ -144,7 +170,59 @@ func (c *Conn) Glance(ctx context.Context, f Facts, j Journal, wide bool) (*Glan
 	if c.Lost() || ctx.Err() != nil {
 		return nil, err
 	}
-	return nil, c.Rollback(ctx)
+	if err := c.Rollback(ctx); err != nil || !g.Got {
+		return nil, err
+	}
+	return nil, c.UnlockSession(ctx)
+}
+
+func (j Journal) copyIdentity(g *Glance) copied {
+	return copied{"(select " + g.Facts.Reach.identity() + ", pg_catalog.clock_timestamp())", 3, g.locate}
+}
+
+// locate takes over identity and clock.
+func (g *Glance) locate(v []string) (err error) {
+	g.Identity.System, g.Identity.Cluster = v[0], v[1]
+	g.Clock, err = parseInstant(v[2])
+	return err
+}
+
+// errOther says that a database is another than it was.
+var errOther = errors.New("the facts are others now")
+
+// copyAgain asks besides for the facts that could have become others; what the role may read is seen when it is read.
+// Before all that it takes the lock, if one is wanted.
+func (c *Conn) copyAgain(g *Glance, j Journal, how Look) copied {
+	lock := "null"
+	if how.Lock != 0 {
+		lock = c.takeLock(how.Lock, how.Fence)
+	}
+	ask := []string{
+		lock, g.Facts.Reach.identity(), "pg_catalog.clock_timestamp()", "current_user", "session_user", "current_catalog", "current_schema",
+		"pg_catalog.current_setting('search_path')", "pg_catalog.to_regclass(" + Literal(j.History.name()) + ")::pg_catalog.oid",
+	}
+	const given, least = 10, 12 // columns; no other row has so many
+	for _, s := range how.Again.Others {
+		ask = append(ask, "pg_catalog.to_regnamespace("+Literal(Ident(s))+") is not null")
+	}
+	n := given + len(how.Again.Others)
+	for ; n < least; n++ {
+		ask = append(ask, "null")
+	}
+	return copied{"(select " + strings.Join(ask, ", ") + ")", n, func(v []string) error {
+		f := &g.Facts
+		g.Got, g.Free, g.Login = v[0] != "", v[0] == "t", v[5]
+		f.Database, f.Reach.History = v[6], v[9]
+		g.Identity.Database = f.Database
+		same := v[4] == f.User && v[8] == f.SearchPath && (v[9] != "") == f.HasHistory && (how.Again.Schema != "" || v[7] == f.Schema)
+		for i, s := range how.Again.Others {
+			same = same && (v[given+i] == "t") == slices.Contains(f.Existing, s)
+		}
+		if !same {
+			return errOther
+		}
+		return g.locate(v[1:])
+	}}
 }
 
 // copied is one COPY … TO STDOUT of several in a message. Their rows are told from one another by how many columns they

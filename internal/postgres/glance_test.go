@@ -45,7 +45,7 @@ func glance(t *testing.T, db *pgtest.DB, wide bool) (*postgres.Conn, postgres.Fa
 	if err != nil || !f.Reach.Known {
 		t.Fatalf("facts %+v, %v", f, err)
 	}
-	g, err := c.Glance(t.Context(), f, known, wide)
+	g, err := c.Glance(t.Context(), f, known, postgres.Look{Wide: wide})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +78,7 @@ func TestGlance(t *testing.T) {
 				if wide && !strings.Contains(ask(t, c, "select current_setting('transaction_isolation') || current_setting('transaction_read_only')"), "repeatable readon") {
 					t.Error("it was not of one moment, or could write")
 				}
-				want := postgres.Glance{Clock: got.Clock, Locked: got.Locked}
+				want := postgres.Glance{Facts: f, Clock: got.Clock, Locked: got.Locked}
 				var err error
 				if want.Identity, err = c.ReadIdentity(t.Context()); err != nil || want.Identity.System == "" {
 					t.Fatal(want.Identity, err)
@@ -167,6 +167,119 @@ func TestGlanceIsNotForAll(t *testing.T) {
 		db.Exec(t, "drop table history")
 		if _, f, g := glance(t, db, true); f.Reach.History != "" || g == nil || len(g.Rows)+len(g.Applied) > 0 {
 			t.Errorf("%+v, %+v", f, g)
+		}
+	})
+}
+
+// again is a look at a database of which the facts were read over another connection.
+func again(t *testing.T, f postgres.Facts, url string, how postgres.Look) (*postgres.Conn, *postgres.Glance) {
+	t.Helper()
+	c := open(t, url, postgres.Options{})
+	how.Again = &knownPlace
+	g, err := c.Glance(t.Context(), f, known, how)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c, g
+}
+
+// held counts the advisory locks of the database.
+func held(t *testing.T, db *pgtest.DB) string {
+	t.Helper()
+	return db.Value(t, "select count(*) from pg_locks where locktype = 'advisory' and database = (select oid from pg_database where datname = current_database())")
+}
+
+// A glance with the facts of another connection finds the same, and may take the lock first.
+func TestGlanceAgain(t *testing.T) {
+	t.Parallel()
+	db := knownDB(t)
+	db.Exec(t, "update skein.audit_head set seq = 7, hash = 'h'")
+	_, f, want := glance(t, db, false)
+	c, got := again(t, f, db.URL, postgres.Look{Lock: 5, Fence: 6})
+	if got == nil || !got.Got || !got.Free || got.Login != f.User || got.Head != (migration.AuditHead{Seq: 7, Hash: "h"}) || held(t, db) != "1" {
+		t.Fatalf("%+v, %s locks", got, held(t, db))
+	}
+	if open, _ := c.InTransaction(); open {
+		t.Error("a transaction is open")
+	}
+	if _, other := again(t, f, db.URL, postgres.Look{Lock: 5, Fence: 6}); other == nil || other.Got || other.Free {
+		t.Errorf("the lock was there twice: %+v", other)
+	}
+	if _, behind := again(t, f, db.URL, postgres.Look{Lock: 4, Fence: 5}); behind == nil || !behind.Got || behind.Free {
+		t.Errorf("behind the fence: %+v", behind)
+	}
+	versions := cmp.Comparer(func(a, b migration.Version) bool { return a.Compare(b) == 0 })
+	got.Got, got.Free, got.Login, got.Head, got.Clock = false, false, "", migration.AuditHead{}, want.Clock
+	if diff := cmp.Diff(want, got, versions); diff != "" {
+		t.Errorf("-asked +again\n%s", diff)
+	}
+	_, f, want = glance(t, db, true)
+	if _, got = again(t, f, db.URL, postgres.Look{Wide: true}); got != nil {
+		got.Clock, got.Login = want.Clock, ""
+	}
+	if diff := cmp.Diff(want, got, versions); diff != "" {
+		t.Errorf("wide: -asked +again\n%s", diff)
+	}
+}
+
+// Of a database like the one whose facts they are, a glance gives the facts as they are there.
+func TestGlanceAtASibling(t *testing.T) {
+	t.Parallel()
+	_, f, _ := glance(t, knownDB(t), true)
+	other := knownDB(t)
+	other.Exec(t, `insert into skein.applied (history, history_name, installed_rank, script, sha256, releaser, release, digest, deployment, environment)
+		select 1, 'another', n, 'V1__s.sql', '', '', '', '', '', '' from generate_series(1, 300) n`)
+	_, want, seen := glance(t, other, true)
+	_, got := again(t, f, other.URL, postgres.Look{Wide: true})
+	want.Reach.Little = false // by rows, if not yet by bytes
+	if diff := cmp.Diff(want, got.Facts); diff != "" {
+		t.Errorf("-asked +guessed\n%s", diff)
+	}
+	if diff := cmp.Diff(seen.Applied, got.Applied); diff != "" || seen.Identity != got.Identity {
+		t.Errorf("%+v, %+v\n%s", seen.Identity, got.Identity, diff)
+	}
+}
+
+// What is another now is no glance, and leaves neither lock nor transaction.
+func TestGlanceAgainAtAnother(t *testing.T) {
+	t.Parallel()
+	for name, sql := range map[string]string{
+		"path":           "do $$ begin execute 'alter database ' || quote_ident(current_database()) || ' set search_path = o, public'; end $$",
+		"schema":         "create schema o; do $$ begin execute 'alter role ' || quote_ident(current_user) || ' in database ' || quote_ident(current_database()) || ' set search_path = o, public'; end $$",
+		"no history":     "drop table history",
+		"no side tables": "drop schema skein cascade",
+		"layout":         "update skein.layout set version = 99",
+		"role":           "do $$ begin execute 'alter role ' || quote_ident(current_user) || ' in database ' || quote_ident(current_database()) || ' set role pg_monitor'; end $$",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			db := knownDB(t)
+			_, f, _ := glance(t, db, false)
+			db.Exec(t, sql)
+			for _, how := range []postgres.Look{{}, {Wide: true}, {Lock: 5, Fence: 6}} {
+				c, g := again(t, f, db.URL, how)
+				if open, _ := c.InTransaction(); g != nil || open || held(t, db) != "0" {
+					t.Errorf("%+v: %+v, a transaction is open: %t, %s locks", how, g, open, held(t, db))
+				}
+			}
+		})
+	}
+	t.Run("schema that was managed", func(t *testing.T) {
+		t.Parallel()
+		db := knownDB(t)
+		db.Exec(t, "create schema more")
+		place := knownPlace
+		place.Others = []string{"more"}
+		f, err := open(t, db.URL, postgres.Options{}).ReadFacts(t.Context(), place)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range []bool{true, false} {
+			g, err := open(t, db.URL, postgres.Options{}).Glance(t.Context(), f, known, postgres.Look{Again: &place})
+			if err != nil || (g != nil) != want {
+				t.Errorf("%+v, %v", g, err)
+			}
+			db.Exec(t, "drop schema if exists more")
 		}
 	})
 }

@@ -89,8 +89,7 @@ func (l *Lock) Yield(ctx context.Context) error {
 // history is read instead (see ReadHistory).
 func (c *Conn) LockSession(ctx context.Context, key, fence int64, that string, h History) (got, free bool, rows []migration.Row, err error) {
 	holds := true
-	lock := copied{fmt.Sprintf("(select case when pg_catalog.pg_backend_pid() operator(pg_catalog.=) %d and pg_catalog.pg_try_advisory_lock(%d) then pg_catalog.pg_try_advisory_xact_lock(%d) end)",
-		c.PID(), key, fence), 1, func(values []string) error {
+	lock := copied{"(select " + c.takeLock(key, fence) + ")", 1, func(values []string) error {
 		got, free = values[0] != "", values[0] == "t"
 		return nil
 	}}
@@ -107,6 +106,13 @@ func (c *Conn) LockSession(ctx context.Context, key, fence int64, that string, h
 	}
 	sortRows(rows)
 	return got, got && free && holds, rows, nil
+}
+
+// takeLock is the expression that takes the lock for the session: null says that it did not, else it is whether nobody
+// works behind the fence.
+func (c *Conn) takeLock(key, fence int64) string {
+	return fmt.Sprintf("case when pg_catalog.pg_backend_pid() operator(pg_catalog.=) %d and pg_catalog.pg_try_advisory_lock(%d) then pg_catalog.pg_try_advisory_xact_lock(%d) end",
+		c.PID(), key, fence)
 }
 
 // UnlockSession gives back what LockSession has taken, and whatever else the session has locked.

@@ -227,13 +227,16 @@ func (j Journal) copyApplied(out *[]Applied, moment string) copied {
 		j.applied() + " where history = " + j.owner() + " order by installed_rank)", 9, func(v []string) error { return addApplied(out, v) }}
 }
 
-// copyAllApplied reads the whole table, in no order, and keeps the rows of the history with that oid.
-func (j Journal) copyAllApplied(out *[]Applied, history string) copied {
+// copyAllApplied reads the whole table, in no order, and keeps the rows of the history. It says whether they are still few.
+func (j Journal) copyAllApplied(g *Glance) copied {
+	n := 0
 	return copied{j.applied() + " (installed_rank, script, sha256, instant, releaser, release, digest, deployment, environment, history, history_name)", 11, func(v []string) error {
-		if v[9] != history {
+		n++
+		g.Facts.Reach.Little = n <= littleRows
+		if v[9] != g.Facts.Reach.History {
 			return nil
 		}
-		return addApplied(out, v)
+		return addApplied(&g.Applied, v)
 	}}
 }
 
