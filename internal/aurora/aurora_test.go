@@ -26,6 +26,7 @@ func TestPlaceOf(t *testing.T) {
 		"shop-1.abc123.eu-west-1.rds.amazonaws.com":                    Instance,
 		"shop.cluster-abc123.rds.cn-north-1.amazonaws.com.cn":          Writer,
 		"shop.cluster-ro-abc123.rds.cn-north-1.amazonaws.com.cn":       Reader,
+		"shop.cluster-ro-abc123.eusc-de-east-1.rds.amazonaws.eu":       Reader,
 		"cluster-ro-shop.abc123.eu-west-1.rds.amazonaws.com":           Instance,
 		"shop.cluster-ro-abc123.eu-west-1.rds.amazonaws.com.evil.test": Elsewhere,
 		"db.example.com": Elsewhere, "127.0.0.1": Elsewhere, "/var/run/postgresql": Elsewhere, "": Elsewhere,

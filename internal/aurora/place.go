@@ -21,7 +21,7 @@ const (
 func PlaceOf(host string) Place {
 	host = strings.TrimSuffix(strings.ToLower(host), ".")
 	china := strings.HasSuffix(host, ".amazonaws.com.cn") && strings.Contains(host, ".rds.cn-")
-	if !china && !strings.HasSuffix(host, ".rds.amazonaws.com") {
+	if !china && !strings.HasSuffix(host, ".rds.amazonaws.com") && !strings.HasSuffix(host, ".rds.amazonaws.eu") {
 		return Elsewhere
 	}
 	_, rest, _ := strings.Cut(host, ".")

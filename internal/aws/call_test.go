@@ -85,7 +85,7 @@ func TestWhereCallsGo(t *testing.T) {
 		{"sts", "x", "AWS_ENDPOINT_URL=http://all/ AWS_ENDPOINT_URL_SCHEDULER=http://own/", "http://all"},
 	} {
 		caller := aws.Caller{Account: account.Account{Env: strings.Fields(c.variables)}}
-		if got := caller.Account.Endpoint(c.service, c.region); got != c.want {
+		if got, err := caller.Account.Endpoint(c.service, c.region); err != nil || got != c.want {
 			t.Errorf("%+v: %s", c, got)
 		}
 	}

@@ -74,12 +74,15 @@ func (d *door) bare() s3.Bare {
 // s3 is the S3 that the variables and files of AWS name.
 func (w World) s3() (*s3.Client, error) {
 	account := aws.Account{Env: w.Env, Home: w.Home}
-	c := s3.Config{Endpoint: account.Configured("s3")}
+	endpoint, err := account.Configured("s3")
+	if err != nil {
+		return nil, err
+	}
 	region, err := account.Region()
 	if err != nil {
 		region = "us-east-1" // S3 tells where a bucket is
 	}
-	c.Region, c.Domain = region, aws.Domain(region)
+	c := s3.Config{Endpoint: endpoint, Region: region, Host: func(region string) string { return account.Host("s3", region) }}
 	c.Credentials = func(ctx context.Context) (sdk.Credentials, error) {
 		ctx, cancel := context.WithTimeout(ctx, resolverLimit)
 		defer cancel()

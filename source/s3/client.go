@@ -6,7 +6,6 @@ package s3
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"crypto/tls"
@@ -30,8 +29,8 @@ type Config struct {
 	Region string
 	// Endpoint is the URL of something else that speaks S3; "" is AWS.
 	Endpoint string
-	// Domain is what the names of AWS's hosts end with in the regions of Region's kind; "" is amazonaws.com.
-	Domain string
+	// Host names AWS's host in a region; nil is s3.<region>.amazonaws.com.
+	Host func(region string) string
 	// PathStyle puts the bucket into the path of the URL. With an Endpoint, and for buckets with a dot, it is always there.
 	PathStyle bool
 	// Credentials are asked for when the first request is made, and again shortly before they expire.
@@ -200,7 +199,10 @@ func (c *Client) send(ctx context.Context, k call, region string) (*answer, erro
 func (c *Client) request(ctx context.Context, k call, region string, w *watched) (*http.Request, error) {
 	base := c.Endpoint
 	inPath := c.PathStyle || base != "" || strings.Contains(k.bucket, ".")
-	host := "s3." + region + "." + cmp.Or(c.Domain, "amazonaws.com")
+	host := "s3." + region + ".amazonaws.com"
+	if c.Host != nil {
+		host = c.Host(region)
+	}
 	switch {
 	case base != "":
 	case inPath:

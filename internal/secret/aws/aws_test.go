@@ -253,7 +253,8 @@ func TestToken(t *testing.T) {
 	account := aws.Account{Env: []string{"AWS_ACCESS_KEY_ID=AKIDENV", "AWS_SECRET_ACCESS_KEY=canary-env", "AWS_SESSION_TOKEN=session", "AWS_REGION=us-east-1"}}
 	for _, c := range []struct{ region, host, want string }{
 		{"", "shop.cluster-abc.eu-west-1.rds.amazonaws.com", "eu-west-1"}, {"", "shop.abc.us-gov-west-1.rds.amazonaws.com", "us-gov-west-1"},
-		{"", "shop.abc.cn-north-1.rds.amazonaws.com.cn", "cn-north-1"}, {"ap-south-1", "shop.abc.eu-west-1.rds.amazonaws.com", "ap-south-1"}, {"", "db.example.com", "us-east-1"},
+		{"", "shop.abc.cn-north-1.rds.amazonaws.com.cn", "cn-north-1"}, {"", "shop.cluster-abc.rds.cn-northwest-1.amazonaws.com.cn", "cn-northwest-1"},
+		{"", "shop.abc.eusc-de-east-1.rds.amazonaws.eu", "eusc-de-east-1"}, {"ap-south-1", "shop.abc.eu-west-1.rds.amazonaws.com", "ap-south-1"}, {"", "db.example.com", "us-east-1"},
 	} {
 		text, err := account.Token(t.Context(), c.region, c.host, 5432, "app user")
 		if err != nil {

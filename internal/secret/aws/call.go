@@ -60,7 +60,11 @@ func (a Account) Session(ctx context.Context, region string) (Session, error) {
 
 // Do signs a call, by a clock that shows now, and makes it once. A service that does not answer gives a secret.ErrSilent.
 func (s Session) Do(ctx context.Context, call Call, now time.Time) (Answer, error) {
-	target := s.account.Endpoint(call.Service, s.region) + cmp.Or(call.Path, "/")
+	target, err := s.account.Endpoint(call.Service, s.region)
+	if err != nil {
+		return Answer{}, err
+	}
+	target += cmp.Or(call.Path, "/")
 	if len(call.Query) > 0 {
 		target += "?" + strings.ReplaceAll(call.Query.Encode(), "+", "%20")
 	}

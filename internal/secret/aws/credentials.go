@@ -94,7 +94,10 @@ func (a Account) webIdentity(ctx context.Context, region, file, role string) (sd
 		"Action": {"AssumeRoleWithWebIdentity"}, "Version": {"2011-06-15"}, "RoleArn": {role},
 		"RoleSessionName": {cmp.Or(a.get("AWS_ROLE_SESSION_NAME"), "skein")}, "WebIdentityToken": {strings.TrimSpace(string(token))},
 	}
-	endpoint := a.Endpoint("sts", region)
+	endpoint, err := a.Endpoint("sts", region)
+	if err != nil {
+		return sdk.Credentials{}, err
+	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint+"/", strings.NewReader(form.Encode()))
 	if err != nil {
 		return sdk.Credentials{}, fmt.Errorf("the endpoint %s cannot be used", endpoint)

@@ -2,6 +2,7 @@ package aws
 
 import (
 	"cmp"
+	"fmt"
 	"path/filepath"
 	"strings"
 )
@@ -10,16 +11,62 @@ import (
 var sdkNames = map[string]string{"monitoring": "CloudWatch", "secretsmanager": "Secrets Manager"}
 
 // Endpoint is the URL of a service in a region, or of what variables and the profile name in its place.
-func (a Account) Endpoint(service, region string) string {
-	return cmp.Or(a.Configured(service), "https://"+service+"."+region+"."+Domain(region))
+func (a Account) Endpoint(service, region string) (string, error) {
+	named, err := a.Configured(service)
+	return cmp.Or(named, "https://"+a.Host(service, region)), err
 }
 
 // Configured is the URL that stands in the place of a service of AWS, without a slash at its end, and "" where none does. As
-// with the SDKs the service's own variable (AWS_ENDPOINT_URL_SECRETS_MANAGER) goes before AWS_ENDPOINT_URL, and both before
-// the profile's services and endpoint_url; AWS_IGNORE_CONFIGURED_ENDPOINT_URLS has none of them heard.
-func (a Account) Configured(service string) string {
+// with the SDKs it is an error where hosts of AWS's own of some kind are asked for as well.
+func (a Account) Configured(service string) (string, error) {
+	named := a.named(service)
+	for _, of := range []choice{fips, dualStack} {
+		if named != "" && a.on(of) {
+			return "", fmt.Errorf("%s (%s) asks for a host of AWS's, and the endpoint of %s is set to %s: only one of them can be", of.variable, of.key, service, named)
+		}
+	}
+	return named, nil
+}
+
+// choice is what a variable, or else a key of the profile, turns on.
+type choice struct{ variable, key string }
+
+var (
+	fips      = choice{"AWS_USE_FIPS_ENDPOINT", "use_fips_endpoint"}           // hosts whose cryptography is validated by FIPS 140
+	dualStack = choice{"AWS_USE_DUALSTACK_ENDPOINT", "use_dualstack_endpoint"} // hosts that have an address of IPv6, too
+	unnamed   = choice{"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "ignore_configured_endpoint_urls"}
+)
+
+func (a Account) on(c choice) bool {
+	return strings.EqualFold(cmp.Or(a.get(c.variable), a.profile()[c.key]), "true")
+}
+
+// Host is the name of a service's host in a region.
+func (a Account) Host(service, region string) string {
+	name, validated, both := service, a.on(fips), a.on(dualStack)
+	// In the regions for the government these have no other hosts.
+	only := strings.HasPrefix(region, "us-gov-") && (service == "monitoring" || !both && (service == "sts" || service == "ssm"))
+	if validated && !only {
+		name += "-fips"
+	}
+	domain, stack := domains(region)
+	// Here all hosts have both addresses.
+	anyway := service == "secretsmanager" && (domain == "amazonaws.com" || domain == "amazonaws.com.cn" && !validated)
+	switch {
+	case !both, anyway:
+	case service == "s3":
+		name += ".dualstack"
+	default:
+		domain = stack
+	}
+	return name + "." + region + "." + domain
+}
+
+// named has a service's own variable (AWS_ENDPOINT_URL_SECRETS_MANAGER) go before AWS_ENDPOINT_URL, and both before the
+// profile's services and endpoint_url; AWS_IGNORE_CONFIGURED_ENDPOINT_URLS has none of them heard.
+func (a Account) named(service string) string {
 	profile := a.profile()
-	if ignore := cmp.Or(a.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"), profile["ignore_configured_endpoint_urls"]); strings.EqualFold(ignore, "true") {
+	if a.on(unnamed) {
 		return ""
 	}
 	name := strings.ReplaceAll(cmp.Or(sdkNames[service], service), " ", "_")
@@ -38,18 +85,19 @@ func (a Account) file(variable, base string) string {
 	return filepath.Join(a.Home, ".aws", base)
 }
 
-// domains are the parts of the internet where the regions of the partitions of AWS are, by how their names begin.
-var domains = []struct{ begin, domain string }{
-	{"cn-", "amazonaws.com.cn"}, {"eusc-", "amazonaws.eu"}, {"us-iso-", "c2s.ic.gov"}, {"us-isob-", "sc2s.sgov.gov"}, {"eu-isoe-", "cloud.adc-e.uk"},
-	{"us-isof-", "csp.hci.ic.gov"},
+// partitions are where the hosts of AWS are, by how the names of the regions begin; those of stack have an address of IPv6, too.
+var partitions = []struct{ begin, domain, stack string }{
+	{"cn-", "amazonaws.com.cn", "api.amazonwebservices.com.cn"}, {"eusc-", "amazonaws.eu", "api.amazonwebservices.eu"},
+	{"us-iso-", "c2s.ic.gov", "api.aws.ic.gov"}, {"us-isob-", "sc2s.sgov.gov", "api.aws.scloud"}, {"eu-isoe-", "cloud.adc-e.uk", "api.cloud-aws.adc-e.uk"},
+	{"us-isof-", "csp.hci.ic.gov", "api.aws.hci.ic.gov"},
 }
 
-// Domain is the part of the internet that a region's endpoints are in.
-func Domain(region string) string {
-	for _, d := range domains {
-		if strings.HasPrefix(region, d.begin) {
-			return d.domain
+// domains are the parts of the internet where a region's hosts are.
+func domains(region string) (domain, stack string) {
+	for _, p := range partitions {
+		if strings.HasPrefix(region, p.begin) {
+			return p.domain, p.stack
 		}
 	}
-	return "amazonaws.com"
+	return "amazonaws.com", "api.aws"
 }

@@ -22,8 +22,28 @@ func TestEndpoint(t *testing.T) {
 		t.Fatal(err)
 	}
 	a := aws.Account{Env: []string{"AWS_CONFIG_FILE=" + file}}
-	if one, other := a.Endpoint("secretsmanager", "x"), a.Endpoint("ssm", "x"); one != "http://own" || other != "http://all" || (aws.Account{}).Configured("ssm") != "" {
-		t.Errorf("%s %s", one, other)
+	for service, want := range map[string]string{"secretsmanager": "http://own", "ssm": "http://all"} {
+		if got, err := a.Endpoint(service, "x"); err != nil || got != want {
+			t.Errorf("%s: %s, %v", service, got, err)
+		}
+	}
+	if got, err := (aws.Account{}).Configured("ssm"); err != nil || got != "" {
+		t.Errorf("nowhere: %s, %v", got, err)
+	}
+}
+
+// A host of AWS's of some kind and another in its place cannot both be had: who asks for FIPS is not to get less in silence.
+func TestEndpointOfOneKind(t *testing.T) {
+	t.Parallel()
+	for _, variable := range []string{"AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT"} {
+		a := aws.Account{Env: []string{variable + "=True", "AWS_ENDPOINT_URL_SSM=http://own", "AWS_ACCESS_KEY_ID=a", "AWS_SECRET_ACCESS_KEY=b", "AWS_REGION=eu-west-1"}}
+		_, err := a.Parameter(t.Context(), "/x")
+		if err == nil || !strings.Contains(err.Error(), variable) || !strings.Contains(err.Error(), "http://own") {
+			t.Errorf("%s: %v", variable, err)
+		}
+		if host, err := a.Endpoint("sts", "eu-west-1"); err != nil || host == "https://sts.eu-west-1.amazonaws.com" {
+			t.Errorf("%s: %s, %v", variable, host, err)
+		}
 	}
 }
 

@@ -55,11 +55,12 @@ func (a Account) Token(ctx context.Context, region, host string, port uint16, us
 	return secret.New(strings.TrimPrefix(signed, "https://")), nil
 }
 
-// regionOf is the region in the name of an endpoint of RDS: x.abc.eu-west-1.rds.amazonaws.com.
+// regionOf is the region in the name of an endpoint of RDS: x.abc.eu-west-1.rds.amazonaws.com, and in China
+// x.abc.rds.cn-north-1.amazonaws.com.cn.
 func regionOf(host string) string {
-	m := regexp.MustCompile(`\.([a-z]{2}(?:-[a-z]+)+-\d)\.rds\.amazonaws\.com(?:\.cn)?$`).FindStringSubmatch(strings.ToLower(host))
+	m := regexp.MustCompile(`\.(?:([a-z]+(?:-[a-z]+)+-\d)\.rds\.amazonaws\.(?:com|com\.cn|eu)|rds\.(cn-[a-z]+-\d)\.amazonaws\.com\.cn)$`).FindStringSubmatch(strings.ToLower(host))
 	if m == nil {
 		return ""
 	}
-	return m[1]
+	return m[1] + m[2]
 }
