@@ -249,7 +249,7 @@ func (s *Store) Approvals(ctx context.Context, name string) ([]release.Approval,
 	return list, nil
 }
 
-// PutApproval keeps an approval beside its release, which must be there.
+// PutApproval keeps an approval beside its release, which must be there. One that is kept already is kept once.
 func (s *Store) PutApproval(ctx context.Context, a release.Approval) error {
 	m, err := s.Get(ctx, a.Release)
 	if err != nil {
@@ -259,9 +259,14 @@ func (s *Store) PutApproval(ctx context.Context, a release.Approval) error {
 		return &Error{Reason: Refused, Message: fmt.Sprintf("release %s in %s has the digest %s, and the approval is for %s", a.Release, s, m.Digest, a.Digest),
 			Hint: "approve the release that is there: skein approve"}
 	}
-	_, err = s.shelf.Put(ctx, path.Join(a.Release, approvalsName, a.ApprovalName()), ContentOf(a.Encode()), true)
-	if errors.Is(err, fs.ErrExist) {
-		return &Error{Reason: Refused, Message: "an approval of that person, environment and second is there already", Hint: "approve again", Err: err}
+	key := path.Join(a.Release, approvalsName, a.ApprovalName())
+	_, err = s.shelf.Put(ctx, key, ContentOf(a.Encode()), true)
+	if !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	there, err := s.read(ctx, key)
+	if err == nil && !bytes.Equal(there, a.Encode()) {
+		return &Error{Reason: Refused, Message: s.shelf.Place(key) + " is there, and is not that approval", Hint: "remove the file, and approve again: skein approve"}
 	}
 	return err
 }

@@ -301,7 +301,17 @@ func TestApprovals(t *testing.T) {
 	if diff := cmp.Diff([]release.Approval{a}, list); err != nil || diff != "" {
 		t.Errorf("%v, put -, got +:\n%s", err, diff)
 	}
-	wrong(t, store.PutApproval(t.Context(), a), source.Refused, "is there already")
+	if err := store.PutApproval(t.Context(), a); err != nil {
+		t.Errorf("the same once more: %v", err)
+	}
+	again := a
+	again.Targets = []release.ApprovedTarget{{Name: "north"}}
+	if err := store.PutApproval(t.Context(), again); err != nil {
+		t.Errorf("another in the same second: %v", err)
+	}
+	if list, err := store.Approvals(t.Context(), "2026.11"); err != nil || len(list) != 2 {
+		t.Errorf("%v, %v", list, err)
+	}
 	a.Digest = "sha256:other"
 	wrong(t, store.PutApproval(t.Context(), a), source.Refused, "the approval is for sha256:other")
 	a.Release = "2026.12"
@@ -312,6 +322,7 @@ func TestApprovals(t *testing.T) {
 	replace(t, filepath.Join(folder, "2026.11", "approvals", list[0].ApprovalName()), "{}")
 	_, err = store.Approvals(t.Context(), "2026.11")
 	wrong(t, err, source.Refused, "not an approval")
+	wrong(t, store.PutApproval(t.Context(), list[0]), source.Refused, "and is not that approval")
 	if all, err := store.List(t.Context()); err != nil || len(all) != 1 {
 		t.Errorf("approvals stand in the way: %v, %v", all, err)
 	}

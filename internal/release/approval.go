@@ -2,6 +2,7 @@ package release
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"time"
@@ -66,10 +67,10 @@ func (a Approval) Check(people People, now time.Time) error {
 	return nil
 }
 
-// ApprovalName is the file that an approval is kept in, beside the release; another one by the same person for the same
-// environment takes its place only by another time.
+// ApprovalName is the file that an approval is kept in, beside the release. No other approval has it.
 func (a Approval) ApprovalName() string {
-	return fmt.Sprintf("%s-%s-%s.json", fileWord(a.Environment), fileWord(a.Person), a.Given.UTC().Format("20060102T150405Z"))
+	sum := sha256.Sum256(a.Encode())
+	return fmt.Sprintf("%s-%s-%s-%x.json", fileWord(a.Environment), fileWord(a.Person), a.Given.UTC().Format("20060102T150405Z"), sum[:4])
 }
 
 // fileWord keeps of a name what every store takes in a file's name.

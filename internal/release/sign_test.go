@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -191,8 +192,15 @@ func TestApprovalTimes(t *testing.T) {
 			t.Errorf("%v: want %q, got %v", at, want, err)
 		}
 	}
-	if got, want := a.ApprovalName(), "prod_eu-Ana_B-20261102T073000Z.json"; got != want {
-		t.Errorf("got %s, want %s", got, want)
+	other := a
+	other.Digest = "sha256:other"
+	for _, a := range []release.Approval{a, other} {
+		if got := a.ApprovalName(); !regexp.MustCompile(`^prod_eu-Ana_B-20261102T073000Z-[0-9a-f]{8}\.json$`).MatchString(got) {
+			t.Errorf("got %s", got)
+		}
+	}
+	if a.ApprovalName() == other.ApprovalName() {
+		t.Error("two approvals have one name")
 	}
 }
 
