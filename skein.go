@@ -96,7 +96,7 @@ func open(ctx context.Context, cfg Config) (*run, error) {
 	files, callbacks, first, lookErr, err := r.lookAndLoad(ctx)
 	if first {
 		r.close()
-		r.conn, r.warnings, r.facts, r.place = nil, nil, postgres.Facts{}, locality{}
+		r.conn, r.warnings, r.facts, r.place, r.inSession = nil, nil, postgres.Facts{}, locality{}, false
 		if err = r.beforeConnect(ctx, files.Files, callbacks.Files); err == nil {
 			lookErr = r.look(ctx, ctx)
 		}
