@@ -82,7 +82,11 @@ func (r *run) meet(ctx context.Context, wide bool) (*postgres.Glance, error) {
 	if err := r.survey(ctx); err != nil || !r.facts.Reach.Known {
 		return nil, err
 	}
-	return r.glance(ctx, postgres.Look{Wide: wide})
+	how := postgres.Look{Wide: wide}
+	if wide {
+		how.Lock, how.Fence = r.lockKeys()
+	}
+	return r.glance(ctx, how)
 }
 
 // meetAgain looks at a database of which something is known; nil: nothing is, or it is another now.
@@ -92,7 +96,7 @@ func (r *run) meetAgain(ctx context.Context, wide bool) (*postgres.Glance, error
 		return nil, nil
 	}
 	how := postgres.Look{Wide: wide, Again: &a.place}
-	if itself && a.small && !wide && r.cfg.Expect != nil && r.cfg.Expect.Fingerprint != "" { // and asExpected looks whether it is small
+	if wide || itself && a.small && r.cfg.Expect != nil && r.cfg.Expect.Fingerprint != "" { // asExpected looks whether it is small
 		how.Lock, how.Fence = r.lockKeys()
 	}
 	seen, err := r.glance(ctx, how)

@@ -201,7 +201,7 @@ func TestSurveyOfDatabasesThatMayBeAlike(t *testing.T) {
 			for range 2 { // the second time it is known itself
 				got := survey(t, db.URL, cfg)
 				same := cmp.Options{
-					cmpopts.IgnoreFields(skein.SurveyResult{}, "Took", "Clock", "Entries", "Steps"), 
+					cmpopts.IgnoreFields(skein.SurveyResult{}, "Took", "Clock", "Entries", "Steps"),
 					cmp.Comparer(func(a, b migration.Version) bool { return a.Compare(b) == 0 }),
 					cmp.Comparer(func(a, b error) bool { return fmt.Sprint(a) == fmt.Sprint(b) }),
 				}

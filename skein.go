@@ -76,6 +76,7 @@ type run struct {
 	proxied    *bool         // a pooler stands before the server; nil: not asked yet
 	quiet      bool          // the session outlives its client (see keepQuiet)
 	inSession  bool          // conn's session holds the migration lock (see holdInSession)
+	stale      bool          // what a survey has read may be from before the end of a run that went on then
 	baselined  bool          // the baseline's row went in together with the schemas
 
 	place                locality

@@ -76,13 +76,51 @@ func surveyFor(ctx context.Context, cfg Config, way way, decide planner) (*Surve
 	if err := cfg.check(); err != nil {
 		return result, err
 	}
-	r := &run{cfg: cfg, way: way, began: time.Now()}
-	r.cfg.anywhere, r.cfg.surveys = true, true
-	r.learn(nil)
-	defer r.close()
-	err := r.surveyed(ctx, result, decide)
-	result.Target, result.Took = r.target(), time.Since(r.began)
-	return result, r.hidden(r.wrap(err))
+	for tries := 1; ; tries++ {
+		r := &run{cfg: cfg, way: way, began: time.Now()}
+		r.cfg.anywhere, r.cfg.surveys = true, true
+		r.learn(nil)
+		result = &SurveyResult{}
+		err := r.surveyed(ctx, result, decide)
+		result.Target, result.Took = r.target(), time.Since(r.began)
+		again := err == nil && tries < surveyTries && (r.stale || result.Holder != nil && r.letGo(ctx))
+		r.close()
+		if !again {
+			return result, r.hidden(r.wrap(err))
+		}
+	}
+}
+
+// A process that has just ended may leave a session for a moment: its server has not seen it yet, or works on what it had got.
+// Nobody is told of that as of somebody at work, nor is what was read meanwhile worth anything.
+const (
+	surveyTries = 3                      // as long as each time somebody has let go
+	letGoTime   = 500 * time.Millisecond // a holder stays for longer
+	letGoPoll   = 25 * time.Millisecond
+)
+
+// letGo reports whether the holder of the lock is gone soon.
+func (r *run) letGo(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, letGoTime)
+	defer cancel()
+	tick := time.NewTicker(letGoPoll)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return false
+		case <-tick.C:
+		}
+		if _, held := r.holding(ctx); !held && ctx.Err() == nil {
+			return true
+		}
+	}
+}
+
+// holding is the session that holds the migration lock or the fence.
+func (r *run) holding(ctx context.Context) (Holder, bool) {
+	lock, fence := r.lockKeys()
+	return r.holder(ctx, lock, fence)
 }
 
 func (r *run) surveyed(ctx context.Context, result *SurveyResult, decide planner) error {
@@ -94,11 +132,21 @@ func (r *run) surveyed(ctx context.Context, result *SurveyResult, decide planner
 		return err
 	}
 	seen, err := r.meet(ctx, true) // before the transaction, whose being read only says nothing of the database
+	if err != nil {
+		return err
+	}
+	if seen == nil || len(seen.Held) > 0 { // before the history is read, of a stranger: who has ended until then has written all of it
+		if h, held := r.holding(ctx); held {
+			result.Holder = &h
+		} else if seen != nil {
+			r.stale, err = r.conn.IsOf(ctx, seen.Held)
+		}
+	}
 	if err == nil && seen == nil {
 		err = r.conn.BeginReadOnly(ctx)
 	}
 	if err != nil {
-		return err
+		return r.wrap(err)
 	}
 	if err := r.whereItIs(ctx, result, seen); err != nil {
 		return err
@@ -148,12 +196,6 @@ func (r *run) whereItIs(ctx context.Context, result *SurveyResult, seen *postgre
 		result.Clock = seen.Clock
 	} else if result.Clock, err = r.conn.Clock(ctx); err != nil {
 		return err
-	}
-	if seen == nil || seen.Locked {
-		lock, fence := r.lockKeys()
-		if h, held := r.holder(ctx, lock, fence); held {
-			result.Holder = &h
-		}
 	}
 	if r.facts.InRecovery || r.facts.ReadOnly && r.cfg.InitSQL == "" {
 		result.ReadOnly = r.mustWrite()

@@ -2,6 +2,7 @@ package skein_test
 
 import (
 	"context"
+	"fmt"
 	"testing"
 
 	"github.com/skein-db/skein"
@@ -60,5 +61,45 @@ func TestSurveyAndDeploy(t *testing.T) {
 	}
 	if last.What != "migrate ended" || last.Plan != before.Fingerprint {
 		t.Errorf("last %+v", last)
+	}
+}
+
+// A session whose client has just ended may still be at the end of its work: a survey waits for it for a moment, and tells what
+// there is after it. One that stays is told.
+func TestSurveyLetsOthersEnd(t *testing.T) {
+	t.Parallel()
+	key := fmt.Sprint(migration.LockKey("public", "flyway_schema_history"))
+	for name, c := range map[string]struct {
+		known, stays bool
+	}{"known": {known: true}, "stranger": {}, "known, stays": {true, true}, "stranger, stays": {false, true}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			db := met(t)
+			if c.known {
+				db = deployedTo(t)
+			}
+			other, ended := session(t, db), make(chan struct{})
+			do(t, other, "select pg_advisory_lock("+key+")", "begin",
+				"insert into flyway_schema_history select 2, '2', description, type, 'V2__b.sql', null, installed_by, now(), 1, true from flyway_schema_history where installed_rank = 1")
+			go func() {
+				defer close(ended)
+				watcher := session(t, db)
+				for looked := false; !looked && !c.stays; {
+					sql := "select count(*) > 0 from pg_stat_activity where datname = current_database() and application_name = 'skein' and state = 'idle in transaction'"
+					if err := watcher.QueryRow(context.Background(), sql).Scan(&looked); err != nil {
+						t.Error(err)
+						return
+					}
+				}
+				if !c.stays {
+					do(t, other, "commit", "select pg_advisory_unlock_all()")
+				}
+			}()
+			found := survey(t, db.URL, skein.Config{Source: scripts(small...)})
+			<-ended
+			if got, want := len(found.Steps), map[bool]int{true: 2, false: 1}[c.stays]; (found.Holder != nil) != c.stays || got != want {
+				t.Errorf("holder %+v, %d steps, want %d", found.Holder, got, want)
+			}
+		})
 	}
 }

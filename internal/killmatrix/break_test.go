@@ -86,6 +86,8 @@ func (x *trial) broken(t testing.TB, w way, at point, want string) (refused bool
 	switch fired := p.hasFired(); {
 	case !fired && at.conn == "lock" && code == 0:
 		t.Skip("the lock is looked at once a second, and this run was quicker than the one that counted")
+	case !fired && x.known && code == 0 && state(t, x.db) == want:
+		t.Skip("a survey asks more while another database's lock of this name is held, as when the points were counted, and less while none is")
 	case !fired:
 		t.Errorf("the point was not reached, exit code %d\n%s", code, c.output.String())
 	}

@@ -26,12 +26,13 @@ type scenario struct {
 	name    string
 	command []string
 	start   string // migrate to this version first; "": the database is empty
+	known   bool   // and by a deployment, so that there are side tables
 	refusal bool   // a run may end in the documented refusal, since nobody can know how a statement ended
 	dir     string // of the scripts
 	files   []txtar.File
 }
 
-// scenarios reads testdata. The text before the first file has a line for each of command, start and refusal.
+// scenarios reads testdata. The text before the first file has a line for each of command, start, known and refusal.
 func scenarios(t testing.TB) []scenario {
 	t.Helper()
 	paths, err := filepath.Glob("testdata/*.txtar")
@@ -52,6 +53,8 @@ func scenarios(t testing.TB) []scenario {
 				s.command = strings.Fields(value)
 			case "start":
 				s.start = value
+			case "known":
+				s.known = true
 			case "refusal":
 				s.refusal = true
 			}
@@ -79,7 +82,17 @@ func (s *scenario) prepare(t testing.TB, db *pgtest.DB) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := skein.Migrate(context.Background(), skein.Config{URL: db.URL, Source: source.FS(os.DirFS(s.dir), "."), TargetVersion: target}); err != nil {
+	cfg := skein.Config{URL: db.URL, Source: source.FS(os.DirFS(s.dir), "."), TargetVersion: target}
+	if s.known {
+		cfg.Deployment = &skein.Deployment{ID: "d-1", Release: "r1", Releaser: "ana", Environment: "dev"}
+	}
+	if _, err := skein.Migrate(context.Background(), cfg); err != nil {
+		t.Fatal(err)
+	}
+	// A survey waits for sessions that end, and would use the network now more and now less.
+	if err := eventually("the end of its sessions", func() (bool, error) {
+		return db.Value(t, "select count(*) from pg_locks where locktype = 'advisory' and database = (select oid from pg_database where datname = current_database())") == "0", nil
+	}); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/skein-db/skein"
 	"github.com/skein-db/skein/internal/pgtest"
 )
 
@@ -55,6 +56,11 @@ func state(t testing.TB, db *pgtest.DB) string {
 		fmt.Fprintf(&b, "journal of %s statements\n", db.Value(t, "select count(*) from skein.journal"))
 	} else {
 		b.WriteString("journal of 0 statements\n")
+	}
+	if db.Value(t, "select to_regclass('skein.audit') is not null") == "t" {
+		audit, err := skein.Audit(t.Context(), skein.Config{URL: db.URL})
+		fmt.Fprintf(&b, "the audit's fault: %v, %v\n%s rows of the history are not recorded\n", audit.Fault, err, db.Value(t,
+			"select count(*) from flyway_schema_history h left join skein.applied a using (installed_rank, script) where length(a.sha256) is distinct from 64"))
 	}
 	return b.String()
 }

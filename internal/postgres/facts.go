@@ -222,7 +222,8 @@ func (c *Conn) Partitioned(ctx context.Context, relation string) (bool, error) {
 func (c *Conn) Blocker(ctx context.Context, keys ...int64) (LockHolder, bool, error) {
 	var each, order []string
 	for i, key := range keys {
-		is := fmt.Sprintf("l.classid = %d and l.objid = %d", uint32(uint64(key)>>32), uint32(uint64(key)&0xffffffff))
+		class, object := halves(key)
+		is := "l.classid = " + class + " and l.objid = " + object
 		each, order = append(each, is), append(order, fmt.Sprintf("when %s then %d", is, i))
 	}
 	held := fmt.Sprintf(`l.locktype = 'advisory' and l.granted and l.objsubid = 1 and l.database = (select oid from pg_catalog.pg_database where datname = pg_catalog.current_database())
@@ -232,7 +233,13 @@ func (c *Conn) Blocker(ctx context.Context, keys ...int64) (LockHolder, bool, er
 	if err != nil || len(rows) == 0 {
 		return LockHolder{}, false, err
 	}
-	return c.session(ctx, "from pg_catalog.pg_locks l left join pg_catalog.pg_stat_activity a on a.pid = l.pid where "+held+" order by case "+strings.Join(order, " ")+" end limit 1")
+	return c.session(ctx, "from pg_catalog.pg_locks l left join pg_catalog.pg_stat_activity a on a.pid = l.pid where "+held+" and (a.pid is not null or l.pid is null) order by case "+strings.Join(order, " ")+" end limit 1")
+}
+
+// IsOf reports whether the database is one of those with these oids.
+func (c *Conn) IsOf(ctx context.Context, oids []string) (bool, error) {
+	rows, err := c.query(ctx, "select oid from pg_catalog.pg_database where datname = current_catalog")
+	return err == nil && len(rows) > 0 && slices.Contains(oids, *rows[0][0]), err
 }
 
 // session describes the first session that a query's rest finds; a is pg_stat_activity there.

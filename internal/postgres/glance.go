@@ -103,9 +103,11 @@ type Glance struct {
 	// Applied is as ReadApplied gives it; it is in a narrow one only where Reach.Little is true.
 	Applied []Applied
 
-	// What follows is in a wide one only: ReadJournal finds something; somebody in the server holds an advisory lock.
-	Journaled, Locked bool
-	// What follows is there with Look.Lock only. Got says that the session has the lock, Free that nobody works behind the
+	// What follows is in a wide one only: ReadJournal finds something; the oids of the databases in which somebody held the lock
+	// or the fence before all else was read.
+	Journaled bool
+	Held      []string
+	// What follows is in a narrow one with Look.Lock only. Got says that the session has the lock, Free that nobody works behind the
 	// fence either. All else was read after that.
 	Got, Free bool
 	Login     string              // session_user
@@ -119,7 +121,8 @@ type Look struct {
 	// Again says that the facts are not of this connection but of one before it, or of a database that may be like this one,
 	// for that place. What is not so makes no Glance.
 	Again *Place
-	// Lock and Fence are the keys of locks: the first is taken for the session, as LockSession does. They need Again.
+	// Lock and Fence are the keys of locks. A wide one looks for them, a narrow one takes the first for the session, as
+	// LockSession does; that needs Again.
 	Lock, Fence int64
 }
 
@@ -135,7 +138,16 @@ func (c *Conn) Glance(ctx context.Context, f Facts, j Journal, how Look) (*Glanc
 		}
 		where = c.copyAgain(g, j, how)
 	}
-	parts := []copied{where, j.copyLayout(&g.Side), j.copyPin(&g.Side)}
+	var first []copied
+	switch {
+	case how.Wide:
+		// In a transaction before the one whose moment all else is of: who has let go until then has written what it had to.
+		first = []copied{statement("begin read only"), copyHeld(g, how.Lock, how.Fence), statement("commit"), statement(beginReadOnly)}
+	case how.Lock != 0 && how.Again != nil:
+		// As it is when the lock is there: a transaction of another level would look before.
+		first = []copied{statement("begin isolation level read committed")}
+	}
+	parts := append(first, where, j.copyLayout(&g.Side), j.copyPin(&g.Side))
 	if f.HasHistory {
 		parts = append(parts, j.History.copyRows(&g.Rows))
 		switch {
@@ -145,20 +157,13 @@ func (c *Conn) Glance(ctx context.Context, f Facts, j Journal, how Look) (*Glanc
 			parts = append(parts, j.copyApplied(&g.Applied, "instant"))
 		}
 	}
-	begin, end := "", ""
 	switch {
 	case how.Wide:
-		begin = beginReadOnly
-		parts = append(parts,
-			copied{j.table() + " (history, statement)", 2, func([]string) error { g.Journaled = true; return nil }},
-			copied{"(select l.database, l.classid, l.objid, l.objsubid from pg_catalog.pg_lock_status() l where l.locktype = 'advisory' limit 1)", 4,
-				func([]string) error { g.Locked = true; return nil }})
-	case how.Lock != 0:
-		// As it is when the lock is there: a transaction of another level would look before.
-		begin, end = "begin isolation level read committed", "commit"
-		parts = append(parts, j.copyHead(&g.Head))
+		parts = append(parts, copied{j.table() + " (history, statement)", 2, func([]string) error { g.Journaled = true; return nil }})
+	case how.Lock != 0 && how.Again != nil:
+		parts = append(parts, j.copyHead(&g.Head), statement("commit"))
 	}
-	err := c.copyOut(ctx, begin, end, parts...)
+	err := c.copyOut(ctx, parts...)
 	if err == nil && g.Side.Layout < sideLayout {
 		err = &LayoutError{Schema: j.Schema, Version: strconv.Itoa(g.Side.Layout)}
 	}
@@ -187,6 +192,26 @@ func (g *Glance) locate(v []string) (err error) {
 	return err
 }
 
+// copyHeld lists the databases in which the locks of these keys are held.
+func copyHeld(g *Glance, keys ...int64) copied {
+	var objects, wanted []string
+	for _, key := range keys {
+		class, object := halves(key)
+		objects, wanted = append(objects, object), append(wanted, class+" "+object)
+	}
+	return copied{"(select l.locktype, l.database, l.classid, l.objid from pg_catalog.pg_lock_status() l where l.objid in (" + strings.Join(objects, ", ") + "))", 4, func(v []string) error {
+		if v[0] == "advisory" && slices.Contains(wanted, v[2]+" "+v[3]) {
+			g.Held = append(g.Held, v[1])
+		}
+		return nil
+	}}
+}
+
+// halves are the two parts of a lock's key in pg_locks.
+func halves(key int64) (class, object string) {
+	return strconv.FormatUint(uint64(key)>>32, 10), strconv.FormatUint(uint64(key)&0xffffffff, 10)
+}
+
 // errOther says that a database is another than it was.
 var errOther = errors.New("the facts are others now")
 
@@ -194,7 +219,7 @@ var errOther = errors.New("the facts are others now")
 // Before all that it takes the lock, if one is wanted.
 func (c *Conn) copyAgain(g *Glance, j Journal, how Look) copied {
 	lock := "null"
-	if how.Lock != 0 {
+	if how.Lock != 0 && !how.Wide {
 		lock = c.takeLock(how.Lock, how.Fence)
 	}
 	ask := []string{
@@ -233,13 +258,18 @@ type copied struct {
 	row     func(values []string) error
 }
 
-// copyOut runs them in one message, between two statements, which may be "". Values are as in CopyOut.
-func (c *Conn) copyOut(ctx context.Context, before, after string, parts ...copied) error {
-	sql := []string{before}
-	for _, p := range parts {
-		sql = append(sql, "copy "+p.what+" to stdout")
+// statement is one among them that is sent as it is.
+func statement(sql string) copied { return copied{what: sql} }
+
+// copyOut runs them in one message. Values are as in CopyOut.
+func (c *Conn) copyOut(ctx context.Context, parts ...copied) error {
+	sql := make([]string, len(parts))
+	for i, p := range parts {
+		if sql[i] = p.what; p.columns > 0 {
+			sql[i] = "copy " + p.what + " to stdout"
+		}
 	}
-	return c.CopyOut(ctx, strings.Join(filled(append(sql, after)...), "; "), func(values []string) error {
+	return c.CopyOut(ctx, strings.Join(sql, "; "), func(values []string) error {
 		for _, p := range parts {
 			if p.columns == len(values) {
 				return p.row(values)

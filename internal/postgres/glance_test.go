@@ -37,6 +37,14 @@ func knownDB(t *testing.T) *pgtest.DB {
 	return db
 }
 
+// look asks for the locks of two keys where it is a wide one.
+func look(wide bool) postgres.Look {
+	if !wide {
+		return postgres.Look{}
+	}
+	return postgres.Look{Wide: true, Lock: 7, Fence: 1<<33 + 8}
+}
+
 // glance reads the facts and looks; the connection is the one that did.
 func glance(t *testing.T, db *pgtest.DB, wide bool) (*postgres.Conn, postgres.Facts, *postgres.Glance) {
 	t.Helper()
@@ -45,7 +53,7 @@ func glance(t *testing.T, db *pgtest.DB, wide bool) (*postgres.Conn, postgres.Fa
 	if err != nil || !f.Reach.Known {
 		t.Fatalf("facts %+v, %v", f, err)
 	}
-	g, err := c.Glance(t.Context(), f, known, postgres.Look{Wide: wide})
+	g, err := c.Glance(t.Context(), f, known, look(wide))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +86,7 @@ func TestGlance(t *testing.T) {
 				if wide && !strings.Contains(ask(t, c, "select current_setting('transaction_isolation') || current_setting('transaction_read_only')"), "repeatable readon") {
 					t.Error("it was not of one moment, or could write")
 				}
-				want := postgres.Glance{Facts: f, Clock: got.Clock, Locked: got.Locked}
+				want := postgres.Glance{Facts: f, Clock: got.Clock}
 				var err error
 				if want.Identity, err = c.ReadIdentity(t.Context()); err != nil || want.Identity.System == "" {
 					t.Fatal(want.Identity, err)
@@ -106,9 +114,20 @@ func TestGlanceSeesWorkAndLocks(t *testing.T) {
 	t.Parallel()
 	db := knownDB(t)
 	holder := open(t, db.URL, postgres.Options{})
-	run(t, holder, known.WriteSQL("V4__s.sql", migration.JournalEntry{State: migration.JournalIntent}), "select pg_advisory_lock(7)")
-	if _, _, g := glance(t, db, true); !g.Journaled || !g.Locked {
-		t.Errorf("%+v", g)
+	run(t, holder, known.WriteSQL("V4__s.sql", migration.JournalEntry{State: migration.JournalIntent}), "select pg_advisory_lock(1::bigint << 33 | 7), pg_advisory_lock(8)")
+	if _, _, g := glance(t, db, true); !g.Journaled || len(g.Held) > 0 {
+		t.Errorf("others' locks: %+v", g)
+	}
+	elsewhere := open(t, knownDB(t).URL, postgres.Options{})
+	run(t, elsewhere, "select pg_advisory_lock(1::bigint << 33 | 8)")
+	c, _, g := glance(t, db, true)
+	if of, err := c.IsOf(t.Context(), g.Held); len(g.Held) != 1 || of || err != nil {
+		t.Errorf("another database's: %+v, %t, %v", g, of, err)
+	}
+	run(t, holder, "select pg_advisory_lock(7)")
+	c, _, g = glance(t, db, true)
+	if of, err := c.IsOf(t.Context(), g.Held); len(g.Held) != 2 || !of || err != nil {
+		t.Errorf("held here, too: %+v, %t, %v", g, of, err)
 	}
 }
 
@@ -214,7 +233,7 @@ func TestGlanceAgain(t *testing.T) {
 		t.Errorf("-asked +again\n%s", diff)
 	}
 	_, f, want = glance(t, db, true)
-	if _, got = again(t, f, db.URL, postgres.Look{Wide: true}); got != nil {
+	if _, got = again(t, f, db.URL, look(true)); got != nil {
 		got.Clock, got.Login = want.Clock, ""
 	}
 	if diff := cmp.Diff(want, got, versions); diff != "" {
@@ -230,7 +249,7 @@ func TestGlanceAtASibling(t *testing.T) {
 	other.Exec(t, `insert into skein.applied (history, history_name, installed_rank, script, sha256, releaser, release, digest, deployment, environment)
 		select 1, 'another', n, 'V1__s.sql', '', '', '', '', '', '' from generate_series(1, 300) n`)
 	_, want, seen := glance(t, other, true)
-	_, got := again(t, f, other.URL, postgres.Look{Wide: true})
+	_, got := again(t, f, other.URL, look(true))
 	want.Reach.Little = false // by rows, if not yet by bytes
 	if diff := cmp.Diff(want, got.Facts); diff != "" {
 		t.Errorf("-asked +guessed\n%s", diff)
@@ -256,7 +275,7 @@ func TestGlanceAgainAtAnother(t *testing.T) {
 			db := knownDB(t)
 			_, f, _ := glance(t, db, false)
 			db.Exec(t, sql)
-			for _, how := range []postgres.Look{{}, {Wide: true}, {Lock: 5, Fence: 6}} {
+			for _, how := range []postgres.Look{{}, look(true), {Lock: 5, Fence: 6}} {
 				c, g := again(t, f, db.URL, how)
 				if open, _ := c.InTransaction(); g != nil || open || held(t, db) != "0" {
 					t.Errorf("%+v: %+v, a transaction is open: %t, %s locks", how, g, open, held(t, db))

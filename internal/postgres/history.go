@@ -134,7 +134,7 @@ const fewRows = 1024
 
 func (c *Conn) historyRows(ctx context.Context, what string) ([]migration.Row, error) {
 	rows := make([]migration.Row, 0, fewRows)
-	if err := c.copyOut(ctx, "", "", copyHistory(what, &rows)); err != nil {
+	if err := c.copyOut(ctx, copyHistory(what, &rows)); err != nil {
 		return nil, err
 	}
 	sortRows(rows)

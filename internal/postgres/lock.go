@@ -101,7 +101,7 @@ func (c *Conn) LockSession(ctx context.Context, key, fence int64, that string, h
 		look = h.copyRows(&rows)
 	}
 	// As it is when the lock is there: a transaction of another level would look before.
-	if err = c.copyOut(ctx, "begin isolation level read committed", "commit", lock, look); err != nil {
+	if err = c.copyOut(ctx, statement("begin isolation level read committed"), lock, look, statement("commit")); err != nil {
 		return false, false, nil, errors.Join(err, c.Rollback(context.WithoutCancel(ctx)))
 	}
 	sortRows(rows)

@@ -93,7 +93,7 @@ func (c *Conn) ReadSide(ctx context.Context, j Journal) (Side, error) {
 	}
 	// Two COPY in one message: a backend that has just begun takes longer to plan the query than to answer it.
 	var side Side
-	err = c.copyOut(ctx, "", "", j.copyLayout(&side), j.copyPin(&side))
+	err = c.copyOut(ctx, j.copyLayout(&side), j.copyPin(&side))
 	switch {
 	case side.Pin != nil && side.Pin.At.IsZero(): // initSql has changed DateStyle
 		if rows, err = c.query(ctx, "select "+auditTime("pinned_at")+" from "+j.identity()); err == nil {
@@ -217,7 +217,7 @@ func (c *Conn) ReadApplied(ctx context.Context, j Journal) ([]Applied, error) {
 		return nil, err
 	}
 	var out []Applied
-	err = c.copyOut(ctx, "", "", j.copyApplied(&out, auditTime("instant")))
+	err = c.copyOut(ctx, j.copyApplied(&out, auditTime("instant")))
 	return out, err
 }
 
