@@ -96,12 +96,13 @@ func (r *run) meetAgain(ctx context.Context, wide bool) (*postgres.Glance, error
 		return nil, nil
 	}
 	how := postgres.Look{Wide: wide, Again: &a.place}
-	if wide || itself && a.small && r.cfg.Expect != nil && r.cfg.Expect.Fingerprint != "" { // asExpected looks whether it is small
+	// Whether the plan is as small as it seemed is for asExpected to see.
+	if wide || itself && a.small && r.cfg.Expect != nil && r.cfg.Expect.Fingerprint != "" {
 		how.Lock, how.Fence = r.lockKeys()
 	}
 	seen, err := r.glance(ctx, how)
 	if seen == nil {
-		if !itself { // whoever guessed wrong leaves an error in the server's log: that is not done again
+		if err == nil && !itself { // whoever guessed wrong leaves an error in the server's log: that is not done again
 			r.cfg.Prepared.met.Store(r.whereabouts().kin(), (*acquaintance)(nil))
 		}
 		return nil, err
