@@ -92,8 +92,11 @@ func (r *run) meet(ctx context.Context, wide bool) (*postgres.Glance, error) {
 // meetAgain looks at a database of which something is known; nil: nothing is, or it is another now.
 func (r *run) meetAgain(ctx context.Context, wide bool) (*postgres.Glance, error) {
 	a, itself := r.acquainted()
-	if a == nil || r.found(a.facts, nil) != nil {
+	if a == nil {
 		return nil, nil
+	}
+	if err := r.found(a.facts, nil); err != nil {
+		return nil, err
 	}
 	how := postgres.Look{Wide: wide, Again: &a.place}
 	// Whether the plan is as small as it seemed is for asExpected to see.
