@@ -198,13 +198,19 @@ func (c *conversion) verify(file int, text string) error {
 	if err != nil {
 		return err
 	}
+	unsaid := func(key, why string) error {
+		return Mistakes{{Origin: old.Origin(key), Key: key, Text: key + " cannot be said in TOML with the same meaning" + why,
+			Hint: "take it out of the file, run init again, and add it by hand"}}
+	}
 	now, err := c.load("", c.files[file].env, []byte(text))
+	if found, ok := errors.AsType[Mistakes](err); ok && len(found) > 0 && found[0].Key != "" {
+		return unsaid(found[0].Key, ": "+found[0].Text) // what is wrong stands in a file that nobody has seen
+	}
 	if err != nil {
 		return fmt.Errorf("the new file would not be read: %w", err)
 	}
 	if key := differs(old, now); key != "" {
-		return Mistakes{{Origin: old.Origin(key), Key: key, Text: key + " cannot be said in TOML with the same meaning",
-			Hint: "take it out of the file, run init again, and add it by hand"}}
+		return unsaid(key, "")
 	}
 	return nil
 }

@@ -37,6 +37,7 @@ func TestConvert(t *testing.T) {
 		{name: "secret in a comment", text: "# flyway.password=s3cret\n# flyway.url=postgres://a:s3cret@h/d\nflyway.user=a\n", want: "flyway.password (its value was left out)", not: "s3cret"},
 		{name: "quotes", text: `flyway.placeholders.a=c:\x "y"` + "\n", want: `"a" = "c:\\x \"y\""`},
 		{name: "wrong value", text: "flyway.mixed=perhaps\n", wrong: "flyway.conf:1: Invalid value for mixed"},
+		{name: "inside another", text: "flyway.user=a\nflyway.installedBy=${0.${A}\n", wrong: "flyway.conf:2: installedBy cannot be said in TOML with the same meaning: installedBy: a resolver inside a resolver"},
 		{name: "same environment", text: "", file: "x/flyway.conf,y/flyway.conf", wrong: "would be the environment default, and so is x/flyway.conf"},
 	} {
 		paths := strings.Split(c.file, ",")
@@ -79,8 +80,8 @@ func TestConvertedIsTheSame(t *testing.T) {
 		files := map[string]string{"flyway.conf": conf("base"), "flyway_QA.conf": conf("qa"), "flyway_p.conf": conf("p")}
 		got, err := convertFiles(files, nil, "flyway.conf", "flyway_QA.conf", "flyway_p.conf")
 		all := files["flyway.conf"] + files["flyway_QA.conf"] + files["flyway_p.conf"]
-		if err != nil && (strings.Contains(all, "$${") || strings.Contains(all, "=!{")) && strings.Contains(err.Error(), "cannot be said in TOML") {
-			t.Skip("TOML has no way to write a dollar before a reference, nor a value that begins with !{ and ends with one")
+		if err != nil && (strings.Contains(all, "$${") || strings.Contains(all, "=!{") || nestedReference().MatchString(all)) && strings.Contains(err.Error(), "cannot be said in TOML") {
+			t.Skip("TOML has no way to write a dollar before a reference, nor one inside another, nor a value that begins with !{ and ends with one")
 		}
 		if err != nil {
 			t.Fatalf("%v\n%s\n%v", err, got.Text, files)
