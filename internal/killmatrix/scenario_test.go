@@ -90,9 +90,7 @@ func (s *scenario) prepare(t testing.TB, db *pgtest.DB) {
 		t.Fatal(err)
 	}
 	// A survey waits for sessions that end, and would use the network now more and now less.
-	if err := eventually("the end of its sessions", func() (bool, error) {
-		return db.Value(t, "select count(*) from pg_locks where locktype = 'advisory' and database = (select oid from pg_database where datname = current_database())") == "0", nil
-	}); err != nil {
+	if err := eventually("the end of its sessions", func() (bool, error) { return unlocked(t, db), nil }); err != nil {
 		t.Fatal(err)
 	}
 }
