@@ -25,9 +25,8 @@ func (r *run) acquireFor(ctx context.Context, plan migration.Plan, that string) 
 	case r.inSession && fits:
 		return nil // since before the history was read
 	case r.inSession:
-		r.inSession = false
-		if err := r.conn.UnlockSession(ctx); err != nil {
-			return r.wrap(err)
+		if err := r.leaveSession(ctx); err != nil {
+			return err
 		}
 	case fits:
 		if err := r.holdInSession(ctx, that); err != nil || r.inSession {

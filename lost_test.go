@@ -128,7 +128,7 @@ func TestInterruptedRunIsSafeToRepeat(t *testing.T) {
 		t.Fatalf("error %v", err)
 	}
 	// Nobody waits for a closed connection's backend: its lock goes with it, a moment later.
-	soon(t, db, "select count(*) = 0 from pg_locks where locktype = 'advisory' and database = (select oid from pg_database where datname = current_database())")
+	soon(t, db, pgtest.Unlocked)
 	if got := history(t, db); got != "1|1|SQL|V1__a.sql|t\n" {
 		t.Errorf("history %s", got)
 	}

@@ -16,7 +16,6 @@ import (
 
 // acquaintance is what is known of a database before it is asked.
 type acquaintance struct {
-	place postgres.Place
 	facts postgres.Facts
 	small bool // its plan may be one that runs in the session that holds the lock
 }
@@ -46,9 +45,9 @@ func (r *run) remember(plan migration.Plan) {
 	if p == nil || !r.facts.Reach.Known || !r.facts.HasHistory {
 		return
 	}
-	a := &acquaintance{place: r.tables(), facts: r.facts, small: r.small(plan)}
-	p.met.Store(r.whereabouts(), a)
-	p.met.LoadOrStore(r.whereabouts().kin(), a)
+	a, where := &acquaintance{facts: r.facts, small: r.small(plan)}, r.whereabouts()
+	p.met.Store(where, a)
+	p.met.LoadOrStore(where.kin(), a)
 }
 
 // acquainted gives what is known of the database, or of one that it may be like; nil: nothing.
@@ -57,9 +56,10 @@ func (r *run) acquainted() (a *acquaintance, itself bool) {
 	if p == nil || !r.glances() {
 		return nil, false
 	}
-	known, ok := p.met.Load(r.whereabouts())
+	where := r.whereabouts()
+	known, ok := p.met.Load(where)
 	if itself = ok; !ok && r.cfg.surveys {
-		known, ok = p.met.Load(r.whereabouts().kin())
+		known, ok = p.met.Load(where.kin())
 	}
 	if ok {
 		a = known.(*acquaintance)
@@ -98,7 +98,8 @@ func (r *run) meetAgain(ctx context.Context, wide bool) (*postgres.Glance, error
 	if err := r.found(a.facts, nil); err != nil {
 		return nil, err
 	}
-	how := postgres.Look{Wide: wide, Again: &a.place}
+	place := r.tables() // it was the survey's as well
+	how := postgres.Look{Wide: wide, Again: &place}
 	// Whether the plan is as small as it seemed is for asExpected to see.
 	if wide || itself && a.small && r.cfg.Expect != nil && r.cfg.Expect.Fingerprint != "" {
 		how.Lock, how.Fence = r.lockKeys()

@@ -72,15 +72,14 @@ func SurveyUndo(ctx context.Context, cfg Config) (*SurveyResult, error) {
 }
 
 func surveyFor(ctx context.Context, cfg Config, way way, decide planner) (*SurveyResult, error) {
-	result := &SurveyResult{}
 	if err := cfg.check(); err != nil {
-		return result, err
+		return &SurveyResult{}, err
 	}
 	for tries := 1; ; tries++ {
 		r := &run{cfg: cfg, way: way, began: time.Now()}
 		r.cfg.anywhere, r.cfg.surveys = true, true
 		r.learn(nil)
-		result = &SurveyResult{}
+		result := &SurveyResult{}
 		err := r.surveyed(ctx, result, decide)
 		result.Target, result.Took = r.target(), time.Since(r.began)
 		again := err == nil && tries < surveyTries && (r.stale || result.Holder != nil && r.letGo(ctx))

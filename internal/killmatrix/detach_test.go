@@ -105,13 +105,5 @@ func TestLockIsNotInAPooledSession(t *testing.T) {
 		}
 	}
 	// The pooler ends the lock's own session when its client is gone; what a session of its pool holds, it keeps.
-	if err := eventually("the end of all locks", func() (bool, error) { return unlocked(t, db), nil }); err != nil {
-		t.Error(err)
-	}
-}
-
-// unlocked reports whether nobody holds an advisory lock in the database.
-func unlocked(t testing.TB, db *pgtest.DB) bool {
-	t.Helper()
-	return db.Value(t, "select count(*) from pg_locks where locktype = 'advisory' and database = (select oid from pg_database where datname = current_database())") == "0"
+	soon(t, db, pgtest.Unlocked)
 }

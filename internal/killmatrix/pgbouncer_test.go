@@ -114,7 +114,7 @@ func TestThroughPgBouncer(t *testing.T) {
 	if got := db.Value(t, "select count(*) from pg_index where indrelid = 'a'::regclass and indisvalid"); got != "3" {
 		t.Errorf("%s indexes", got)
 	}
-	soon(t, db, "select count(*) = 0 from pg_locks where locktype = 'advisory' and database = (select oid from pg_database where datname = current_database())")
+	soon(t, db, pgtest.Unlocked)
 }
 
 // Lock and fence hold through it: a client is killed while the server works, and the next waits.

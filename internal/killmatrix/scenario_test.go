@@ -90,9 +90,7 @@ func (s *scenario) prepare(t testing.TB, db *pgtest.DB) {
 		t.Fatal(err)
 	}
 	// A survey waits for sessions that end, and would use the network now more and now less.
-	if err := eventually("the end of its sessions", func() (bool, error) { return unlocked(t, db), nil }); err != nil {
-		t.Fatal(err)
-	}
+	soon(t, db, pgtest.Unlocked)
 }
 
 // program is the test binary under the name skein.

@@ -111,6 +111,9 @@ func queryText(ctx context.Context, conn *pgx.Conn, sql string, args []any) ([][
 	return out, rows.Err()
 }
 
+// Unlocked asks whether nobody holds an advisory lock in the database: those of a connection that was closed go a moment later.
+const Unlocked = "select count(*) = 0 from pg_locks where locktype = 'advisory' and database = (select oid from pg_database where datname = current_database())"
+
 // runText returns the rows of the last statement that has columns.
 func runText(ctx context.Context, conn *pgx.Conn, sql string) ([][]string, error) {
 	results, err := conn.PgConn().Exec(ctx, sql).ReadAll()

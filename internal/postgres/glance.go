@@ -126,6 +126,9 @@ type Look struct {
 	Lock, Fence int64
 }
 
+// takes reports whether the lock is to be taken.
+func (l *Look) takes() bool { return l.Lock != 0 && l.Again != nil && !l.Wide }
+
 // Glance asks for all of it in one message, in a session as Open makes it, of a database whose Facts say that the side
 // tables may be read. nil says that the database did not answer as expected, and that questions of one's own tell why.
 // Then no lock is held and no transaction open.
@@ -143,7 +146,7 @@ func (c *Conn) Glance(ctx context.Context, f Facts, j Journal, how Look) (*Glanc
 	case how.Wide:
 		// In a transaction before the one whose moment all else is of: who has let go until then has written what it had to.
 		first = []copied{statement("begin read only"), copyHeld(g, how.Lock, how.Fence), statement("commit"), statement(beginReadOnly)}
-	case how.Lock != 0 && how.Again != nil:
+	case how.takes():
 		// As it is when the lock is there: a transaction of another level would look before.
 		first = []copied{statement("begin isolation level read committed")}
 	}
@@ -160,7 +163,7 @@ func (c *Conn) Glance(ctx context.Context, f Facts, j Journal, how Look) (*Glanc
 	switch {
 	case how.Wide:
 		parts = append(parts, copied{j.table() + " (history, statement)", 2, func([]string) error { g.Journaled = true; return nil }})
-	case how.Lock != 0 && how.Again != nil:
+	case how.takes():
 		parts = append(parts, j.copyHead(&g.Head), statement("commit"))
 	}
 	err := c.copyOut(ctx, parts...)
@@ -219,7 +222,7 @@ var errOther = errors.New("the facts are others now")
 // Before all that it takes the lock, if one is wanted.
 func (c *Conn) copyAgain(g *Glance, j Journal, how Look) copied {
 	lock := "null"
-	if how.Lock != 0 && !how.Wide {
+	if how.takes() {
 		lock = c.takeLock(how.Lock, how.Fence)
 	}
 	ask := []string{

@@ -128,9 +128,10 @@ func (c *Conn) findViews(ctx context.Context) error {
 
 // holders is a query for the pids that hold an advisory key of this database for themselves alone.
 func holders(key int64) string {
+	class, object := halves(key)
 	return fmt.Sprintf(`select l.pid from pg_catalog.pg_locks l where l.locktype = 'advisory' and l.granted and l.mode = 'ExclusiveLock' and l.objsubid = 1
-	and l.database = (select oid from pg_catalog.pg_database where datname = pg_catalog.current_database()) and l.classid = %d and l.objid = %d`,
-		uint32(uint64(key)>>32), uint32(uint64(key)&0xffffffff))
+	and l.database = (select oid from pg_catalog.pg_database where datname = pg_catalog.current_database()) and l.classid = %s and l.objid = %s`,
+		class, object)
 }
 
 // comment puts a text before a statement, where pg_stat_activity shows it. The text is never more than a comment.

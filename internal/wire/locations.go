@@ -82,7 +82,7 @@ func (w World) s3() (*s3.Client, error) {
 	if err != nil {
 		region = "us-east-1" // S3 tells where a bucket is
 	}
-	c := s3.Config{Endpoint: endpoint, Region: region, Host: func(region string) string { return account.Host("s3", region) }}
+	c := s3.Config{Endpoint: endpoint, Region: region, Host: account.Hosts("s3")}
 	c.Credentials = func(ctx context.Context) (sdk.Credentials, error) {
 		ctx, cancel := context.WithTimeout(ctx, resolverLimit)
 		defer cancel()

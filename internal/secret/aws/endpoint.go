@@ -13,7 +13,7 @@ var sdkNames = map[string]string{"monitoring": "CloudWatch", "secretsmanager": "
 // Endpoint is the URL of a service in a region, or of what variables and the profile name in its place.
 func (a Account) Endpoint(service, region string) (string, error) {
 	named, err := a.Configured(service)
-	return cmp.Or(named, "https://"+a.Host(service, region)), err
+	return cmp.Or(named, "https://"+a.Hosts(service)(region)), err
 }
 
 // Configured is the URL that stands in the place of a service of AWS, without a slash at its end, and "" where none does. As
@@ -41,9 +41,15 @@ func (a Account) on(c choice) bool {
 	return strings.EqualFold(cmp.Or(a.get(c.variable), a.profile()[c.key]), "true")
 }
 
-// Host is the name of a service's host in a region.
-func (a Account) Host(service, region string) string {
-	name, validated, both := service, a.on(fips), a.on(dualStack)
+// Hosts names a service's host in each region. Variables and profile are read once, for all of them.
+func (a Account) Hosts(service string) func(region string) string {
+	validated, both := a.on(fips), a.on(dualStack)
+	return func(region string) string { return host(service, region, validated, both) }
+}
+
+// host is the name of a service's host in a region: one that is validated by FIPS 140, one that has both kinds of addresses.
+func host(service, region string, validated, both bool) string {
+	name := service
 	// In the regions for the government these have no other hosts.
 	only := strings.HasPrefix(region, "us-gov-") && (service == "monitoring" || !both && (service == "sts" || service == "ssm"))
 	if validated && !only {
